@@ -27,6 +27,8 @@ from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from benchmarks.deployment import CREATED_AT, Deployment
 from benchmarks.figures import OURS, Figure, Measured, Unit, compared, interleaved
+from benchmarks.filling import fill
+from benchmarks.plans import explained, of_table
 from benchmarks.platform import key_of
 
 FEW, MANY = 1_000, 1_000_000
@@ -51,11 +53,14 @@ _UNDO_PAGES = """
 UPDATE transfers SET state = 'requested', attempts = 0, finished_at = NULL, bytes_sent = NULL
 WHERE job_id <= :jobs
 """
+# By their jobs, which have an index: reading ten million rows after each round takes minutes.
 _UNDO_CLAIMS = """
 UPDATE transfers SET state = 'requested', attempts = 0, lease_owner = NULL, lease_expires_at = NULL
-WHERE state = 'running'
+WHERE state = 'running' AND job_id = ANY(:jobs)
 """
-_UNDO_DISPATCH = "UPDATE transfers SET enqueued_at = NULL WHERE enqueued_at IS NOT NULL"
+_UNDO_DISPATCH = """
+UPDATE transfers SET enqueued_at = NULL WHERE enqueued_at IS NOT NULL AND job_id <= :jobs
+"""
 
 
 class Backlog:
@@ -66,19 +71,16 @@ class Backlog:
         self._transfers = SqlTransfers(engine)
         self._pages = SqlUploadPages(engine)
         then = _LONG_AGO.replace(tzinfo=None)
-        self._execute(_FILL, rows=rows, then=then)
+        filled = fill(engine, "transfers", _FILL, rows=rows, then=then)
+        print(f"{rows:,} transfers: {filled}", flush=True)
         created_at = CREATED_AT.replace(tzinfo=None)
         self._execute(_FILL_JOBS, jobs=_UPLOAD_PAGES * _UPLOADS_OF_A_PAGE, created_at=created_at)
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            # It takes longer than the pipeline allows a statement, as does the filling.
-            for statement in ("SET statement_timeout = 0", "VACUUM ANALYZE transfers"):
-                connection.execute(text(statement))
-            connection.execute(text("RESET statement_timeout"))
 
     def claims(self) -> Measured:
         step = self._rows // _CLAIMS
+        jobs = range(1, _CLAIMS * step, step)
         began = time.perf_counter()
-        for job_id in range(1, _CLAIMS * step, step):
+        for job_id in jobs:
             claim = self._transfers.claim(
                 Artifact(ArtifactKind.JOB_CONFIG, job_id),
                 Direction.UPLOAD,
@@ -88,7 +90,8 @@ class Backlog:
             )
             assert claim is not None
         seconds = time.perf_counter() - began
-        self._execute(_UNDO_CLAIMS)
+        undone = self._execute(_UNDO_CLAIMS, jobs=list(jobs))
+        assert undone == _CLAIMS
         return {Unit.CLAIMS: _CLAIMS / seconds}
 
     def pages(self) -> Measured:
@@ -125,15 +128,26 @@ class Backlog:
         )
         seconds = time.perf_counter() - began
         assert published == _PAGE
-        self._execute(_UNDO_DISPATCH)
+        undone = self._execute(_UNDO_DISPATCH, jobs=_PAGE)
+        assert undone == _PAGE
         with self._made.stack.broker.client() as client:
             client.flushall()
         return {Unit.REQUESTS: _PAGE / seconds}
 
-    def _execute(self, statement: str, **parameters: object) -> None:
+    def print_plans(self) -> None:
+        """Print how PostgreSQL claims, records and dispatches with so many rows."""
+        steps = {"claim": self.claims, "pages": self.pages, "dispatch": self.dispatch}
+        for name, step in steps.items():
+            with explained(self._engine) as plans:
+                step()
+            for plan in of_table(plans, "transfers"):
+                print(f"\n{name}, {self._rows:,} transfers:\n{plan}", flush=True)
+
+    def _execute(self, statement: str, **parameters: object) -> int:
         with self._engine.begin() as connection:
             connection.execute(text("SET LOCAL statement_timeout = 0"))
-            connection.execute(text(statement), parameters)
+            own = text(statement).execution_options(unexplained=True)
+            return connection.execute(own, parameters).rowcount
 
 
 def measure_backlog(made: Deployment, many: int = MANY) -> list[Figure]:
@@ -143,6 +157,8 @@ def measure_backlog(made: Deployment, many: int = MANY) -> list[Figure]:
         claims = interleaved({OURS: more.claims, peer: few.claims})
         pages = interleaved({OURS: more.pages, peer: few.pages})
         dispatch = interleaved({OURS: more.dispatch, peer: few.dispatch})
+        if many > MANY:
+            more.print_plans()
     return [
         *compared(f"claims, one by one, with {many:,} outstanding", claims),
         *compared(f"pages of uploads claimed and recorded, with {many:,} outstanding", pages),

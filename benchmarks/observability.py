@@ -2,12 +2,13 @@
 
 python -m benchmarks.observability [ROUNDS] [UPLOADS]
 
-One process uploads a backlog as a worker does, on real servers, in short rounds that take turns:
-with traces and JSON logs off, with each of them, with a tenth of the traces, and while an exporter
-of metrics is scraped. Its CPU time is read by getrusage, so other processes change little. It has
-all threads of the process: what encodes and sends the spans counts too. A ratio is the median over
-the rounds, each compared with the round without anything that ran beside it. The worker's main
-process, which receives the messages, is not in it; with it the ratios would be smaller.
+One process uploads a backlog as a worker's child does, on real servers, in short rounds that take
+turns: without anything, with traces, with JSON logs, and while an exporter of metrics is scraped
+twice a second. getrusage tells its CPU time, with all its threads: what encodes and sends spans
+counts too. `rounds` has the medians and quartiles of the ratios within a turn. `alone` has what the
+spans and the line of an upload take without the upload, as a ratio to an upload without both; other
+work of the machine changes it least. The worker's main process, which receives the messages, is not
+measured. With it the ratios would be smaller.
 """
 
 import gc
@@ -19,12 +20,10 @@ import statistics
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
-from uuid import uuid4
 
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -39,17 +38,24 @@ from artifact_pipeline.worker.embedded import lifeline
 from artifact_pipeline.worker.embedded.servers import free_port
 from artifact_pipeline.worker.logs.formats import ConsoleLines, JsonLines
 from artifact_pipeline.worker.settings import WorkerSettings, load
-from artifact_pipeline.worker.sql.transfers.requests import request_upload
+from artifact_pipeline.worker.sql.transfers.requests import request_uploads
 from artifact_pipeline.worker.tracing.export import exporter_of_environment
 from artifact_pipeline.worker.tracing.spans import OpenTelemetryTracing
 from benchmarks.deployment import Deployment, deployment
 from benchmarks.draining import new_jobs
 from benchmarks.platform import recorded
+from benchmarks.span_costs import (
+    cpu_seconds,
+    milliseconds_of_line,
+    milliseconds_of_spans,
+    new_traceparent,
+)
 
-ROUNDS, UPLOADS = 21, 500
-OFF = "off"
-_A_TENTH = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}
-_CELERYS_LINE = "[%(asctime)s: %(levelname)s/%(processName)s] %(message)s"
+ROUNDS, UPLOADS = 12, 256
+OFF, TRACES, JSON_LOGS, METRICS = "off", "traces", "JSON logs", "metrics"
+_CONSOLE = ConsoleLines(
+    logging.Formatter("[%(asctime)s: %(levelname)s/%(processName)s] %(message)s")  # Celery's
+)
 _SCRAPER = """
 import sys, time, urllib.request
 while True:
@@ -60,7 +66,20 @@ while True:
     time.sleep(0.5)
 """
 
-Ask = Callable[[Session, int], Transfer]
+Ask = Callable[[Session, range], list[Transfer]]
+
+
+def _ask(session: Session, job_ids: Iterable[int]) -> list[Transfer]:
+    artifacts = [(ArtifactKind.JOB_CONFIG, job_id, None) for job_id in job_ids]
+    return request_uploads(session, artifacts, publish=False)
+
+
+def _ask_in_traces(session: Session, job_ids: Iterable[int]) -> list[Transfer]:
+    asked: list[Transfer] = []
+    for job_id in job_ids:
+        with trace_of_message({"traceparent": new_traceparent()}):
+            asked += _ask(session, [job_id])
+    return asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +96,8 @@ class Variant:
 
     composition: Composition
     provider: TracerProvider | None = None
-    ask: Ask
-    lines: logging.Formatter
+    ask: Ask = _ask
+    lines: logging.Formatter = _CONSOLE
     beside: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
@@ -95,18 +114,27 @@ def measure(made: Deployment, rounds: int = ROUNDS, uploads: int = UPLOADS) -> d
             if not measured[1:]:
                 gc.collect()
                 gc.freeze()  # as a worker does before it forks
+        alone = {
+            TRACES: milliseconds_of_spans(),
+            JSON_LOGS: milliseconds_of_line(handler, JsonLines(), _CONSOLE),
+        }
     measured = measured[1:]  # the first is to warm up
+    medians = {name: statistics.median(each[name] for each in measured) for name in variants}
     return {
-        "rounds": rounds,
-        "uploads": uploads,
-        "cpu_ms": {
-            name: round(statistics.median(each[name] for each in measured), 3) for name in variants
-        },
-        "ratio_to_off": {
-            name: round(statistics.median(each[name] / each[OFF] for each in measured), 3)
-            for name in variants
+        "uploads": rounds * uploads,
+        "cpu_ms": {name: round(median, 3) for name, median in medians.items()},
+        "rounds": {name: _ratios(measured, name) for name in variants if name != OFF},
+        "alone": {
+            name: {"cpu_ms": round(added, 4), "ratio": round(1 + added / medians[OFF], 3)}
+            for name, added in alone.items()
         },
     }
+
+
+def _ratios(measured: Sequence[Mapping[str, float]], name: str) -> dict[str, float]:
+    ratios = [each[name] / each[OFF] for each in measured]
+    first, median, third = statistics.quantiles(ratios, n=4)
+    return {"median": round(median, 3), "from": round(first, 3), "to": round(third, 3)}
 
 
 @contextmanager
@@ -132,21 +160,15 @@ def _variants(made: Deployment) -> Iterator[Mapping[str, Variant]]:
         def new(tracing: Callable[[], Tracing] = NoTracing) -> Composition:
             return Composition(settings, made.app, new_tracing=tracing)
 
-        def traced(ask: Ask, **sampler: str) -> Variant:
-            os.environ |= sampler
-            provider = TracerProvider(shutdown_on_exit=False)
-            running.callback(provider.shutdown)
-            processor = BatchSpanProcessor(exporter_of_environment()())
-            composition = new(lambda: OpenTelemetryTracing(provider, processor))
-            return Variant(composition=composition, provider=provider, ask=ask, lines=console)
-
-        console, ask = ConsoleLines(logging.Formatter(_CELERYS_LINE)), _ask
+        provider = TracerProvider(shutdown_on_exit=False)
+        running.callback(provider.shutdown)
+        processor = BatchSpanProcessor(exporter_of_environment()())
+        traced = new(lambda: OpenTelemetryTracing(provider, processor))
         yield {
-            OFF: Variant(composition=new(), ask=ask, lines=console),
-            "traces": traced(_ask_in_trace),
-            "a tenth of the traces": traced(ask, **_A_TENTH),
-            "JSON logs": Variant(composition=new(), ask=ask, lines=JsonLines()),
-            "metrics": Variant(composition=new(), ask=ask, lines=console, beside=scraping),
+            OFF: Variant(composition=new()),
+            TRACES: Variant(composition=traced, provider=provider, ask=_ask_in_traces),
+            JSON_LOGS: Variant(composition=new(), lines=JsonLines()),
+            METRICS: Variant(composition=new(), beside=scraping),
         }
 
 
@@ -154,31 +176,17 @@ def _cpu_of(made: Deployment, variant: Variant, uploads: int, handler: logging.H
     """Return the CPU milliseconds of an upload, with its part of what sends spans."""
     job_ids = new_jobs(made, uploads)
     with Session(made.stack.engine) as session, session.begin():
-        asked = [variant.ask(session, job_id) for job_id in job_ids]
+        asked = variant.ask(session, job_ids)
     handler.setFormatter(variant.lines)
     with variant.beside():
-        before = _cpu_seconds()
+        before = cpu_seconds()
         for transfer in asked:
             variant.composition.transfer(Direction.UPLOAD, transfer.artifact, transfer.request_id)
         if variant.provider is not None:
             variant.provider.force_flush()
-        seconds = _cpu_seconds() - before
+        seconds = cpu_seconds() - before
     assert recorded(made, job_ids[0], job_ids[-1]) == uploads
     return 1000 * seconds / uploads
-
-
-def _cpu_seconds() -> float:
-    used = getrusage(RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def _ask(session: Session, job_id: int) -> Transfer:
-    return request_upload(session, ArtifactKind.JOB_CONFIG, job_id, publish=False)
-
-
-def _ask_in_trace(session: Session, job_id: int) -> Transfer:
-    with trace_of_message({"traceparent": f"00-{uuid4().hex}-{uuid4().hex[:16]}-01"}):
-        return _ask(session, job_id)
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """The time of a scrape's statements beside a history of a million transfers, and of more.
 
 python -m benchmarks.scrape [ROWS …]
+
+The history is filled without indexes, by one INSERT from generate_series: 10,000,000 rows take
+minutes.
 """
 
 import argparse
@@ -13,13 +16,13 @@ from sqlalchemy import Engine, text
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.metrics import SqlMetrics
 from artifact_pipeline.worker.sql.migrate import upgrade
+from benchmarks.filling import fill
 from tests.faults.postgres import RestartablePostgres
 
 _ROWS = [1_000, 1_000_000]
 _OUTSTANDING = 1_000
 _ENDED_SINCE = 1_000
 _SCRAPES = 30
-_FILLED_AT_ONCE = 1_000_000
 _FILL = """
 INSERT INTO transfers (request_id, job_id, kind, direction, state, attempts, fence, requested_at,
                        next_attempt_at, claimed_at, finished_at, bytes_sent)
@@ -33,8 +36,7 @@ FROM generate_series(CAST(:first AS bigint), :last) n,
 def measure_scrapes(engine: Engine, rows: int) -> None:
     """Print the milliseconds of a look, with so many ended transfers beside the current ones."""
     upgrade(engine, with_platform_tables=True)
-    for first in range(1, rows + 1, _FILLED_AT_ONCE):
-        _fill(engine, first, min(rows, first + _FILLED_AT_ONCE - 1), "done", ago="90 days")
+    filled = fill(engine, "transfers", _FILL, **_range(1, rows, "done", ago="90 days"))
     _fill(engine, rows + 1, rows + _OUTSTANDING, "requested", ago="5 minutes")
     _fill(engine, rows + _OUTSTANDING + 1, rows + _OUTSTANDING + _ENDED_SINCE, "done", ago="20 s")
     _settle(engine)
@@ -42,14 +44,16 @@ def measure_scrapes(engine: Engine, rows: int) -> None:
     metrics.read()
     taken = [_timed(metrics) for _ in range(_SCRAPES)]
     p50, worst = statistics.median(taken), max(taken)
-    print(f"{rows:,} ended rows: p50 {p50:.1f} ms, at most {worst:.1f} ms", flush=True)
+    print(f"{rows:,} ended rows: p50 {p50:.1f} ms, at most {worst:.1f} ms; {filled}", flush=True)
 
 
 def _fill(engine: Engine, first: int, last: int, state: str, *, ago: str) -> None:
     with engine.begin() as connection:
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-        rows = {"first": first, "last": last, "state": state, "ago": ago, "ended": state == "done"}
-        connection.execute(text(_FILL), rows)
+        connection.execute(text(_FILL), _range(first, last, state, ago=ago))
+
+
+def _range(first: int, last: int, state: str, *, ago: str) -> dict[str, object]:
+    return {"first": first, "last": last, "state": state, "ago": ago, "ended": state == "done"}
 
 
 def _settle(engine: Engine) -> None:

@@ -2,8 +2,9 @@
 
 It fills an empty PostgreSQL with 100,000 jobs, a run of each, and a million transfers of the
 last eight days: of a thousand, 20 wait, 1 runs, 30 are in quarantine, and the rest is done. Each
-answer is asked for again and again in this process, through the whole application, and with
-`--open` so many overviews at once.
+answer of the API and each page is asked for again and again in this process, through the whole
+application: how long the first one and the others take, the CPU time of this process, and the
+slowest statement. With `--open` so many overviews are open at once.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, Integer, bindparam, event, text
 from starlette.types import ASGIApp
 
 from artifact_pipeline.domain.maintenance.pipeline_status import BrokerStatus
@@ -29,6 +30,7 @@ from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
 from artifact_pipeline.worker.web.access.users import LocalAccess
 from artifact_pipeline.worker.web.app import create_app
+from artifact_pipeline.worker.web.pages.routes import page_routes
 from artifact_pipeline.worker.web.reads.broker import BrokerView
 from artifact_pipeline.worker.web.service import WebService
 from artifact_pipeline.worker.web.sources import Sources
@@ -115,6 +117,26 @@ _ASKED: Mapping[str, Mapping[str, Any]] = {
     "/audit": {"before": 5_000},
     "/openapi.json": {},
 }
+_PAGES: Mapping[str, Mapping[str, Any]] = {
+    "/": {},
+    "/?span=week": {"span": "week"},
+    "/transfers": {},
+    "/transfers?phase=due": {"phase": "due"},
+    "/transfers?state=done": {"state": "done", "ended_within": 604_800},
+    "/transfers?requested_by": {"requested_by": "7"},
+    "/jobs": {},
+    "/jobs?tag": {"tag": "rare"},
+    "/jobs/777": {},
+    "/jobs/777/history": {},
+    "/batches": {},
+    "/batches/new": {},
+    "/batches/1": {},
+    "/quarantine": {},
+    "/quarantine/poisoned": {},
+    "/quarantine/poisoned/retry": {},
+    "/system": {},
+    "/history": {},
+}
 
 
 class _NoBroker:
@@ -129,10 +151,19 @@ class _NoBroker:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """An answer that was asked for. Attributes: in milliseconds, and the statements of one."""
+    """An answer that was asked for.
 
+    Attributes:
+        first, median, slowest, cpu, statement: in milliseconds. `cpu` is of this process alone,
+            `statement` the slowest one of the database.
+        statements: of one answer.
+    """
+
+    first: float
     median: float
     slowest: float
+    cpu: float
+    statement: float
     statements: float
 
 
@@ -147,8 +178,9 @@ def measure_web(url: str, directory: Path, jobs: int, opened: int) -> None:
     sources = Sources(settings=settings, adapters=Adapters(settings, "web:benchmark"), broker=app)
     sources.__dict__["watch"] = _NoBroker()
     service = WebService(sources)
-    web = create_app(service, access=LocalAccess("benchmark"), hosts=["*"])
-    statements = _count_statements(sources.engine)
+    access = LocalAccess("benchmark")
+    web = create_app(service, access=access, hosts=["*"], pages=page_routes())
+    statements = _Statements(sources.engine)
     asyncio.run(_ask_all(web, statements))
     asyncio.run(_ask_at_once(service, statements, opened))
     service.close()
@@ -161,7 +193,8 @@ def _fill(engine: Engine, jobs: int) -> None:
         with engine.begin() as connection:
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             used = {name: value for name, value in given.items() if f":{name}" in statement}
-            connection.execute(text(statement), used)
+            typed = (bindparam(name, type_=Integer) for name in used)
+            connection.execute(text(statement).bindparams(*typed), used)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("VACUUM ANALYZE"))
@@ -170,49 +203,64 @@ def _fill(engine: Engine, jobs: int) -> None:
         connection.execute(text("RESET statement_timeout"))
 
 
-def _count_statements(engine: Engine) -> list[str]:
-    seen: list[str] = []
+class _Statements:
+    """The seconds that each statement took."""
 
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
+    def __init__(self, engine: Engine) -> None:
+        self.taken: list[float] = []
+        event.listen(engine, "before_cursor_execute", self._begin)
+        event.listen(engine, "after_cursor_execute", self._end)
 
-    event.listen(engine, "before_cursor_execute", note)
-    return seen
+    def _begin(self, connection: Connection, *_: Any) -> None:
+        connection.info["began"] = time.perf_counter()
+
+    def _end(self, connection: Connection, *_: Any) -> None:
+        self.taken.append(time.perf_counter() - connection.info["began"])
 
 
-async def _ask_all(app: ASGIApp, statements: list[str]) -> None:
+async def _ask_all(app: ASGIApp, statements: _Statements) -> None:
     transport = httpx.ASGITransport(app, client=("127.0.0.1", 5000))
+    asked = {f"{_API}{name}": query for name, query in _ASKED.items()} | dict(_PAGES)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        for name, query in _ASKED.items():
-            asked = await _ask(client, f"{_API}{name.partition('?')[0]}", query, statements)
+        for name, query in asked.items():
+            answer = await _ask(client, name.partition("?")[0], query, statements)
             print(
-                f"{name:32} median {asked.median:6.1f} ms, slowest {asked.slowest:6.1f} ms,"
-                f" {asked.statements:4.1f} statements",
+                f"{name:40} first {answer.first:6.1f}, median {answer.median:6.1f},"
+                f" slowest {answer.slowest:6.1f}, CPU {answer.cpu:5.1f} ms;"
+                f" {answer.statements:4.1f} statements, slowest {answer.statement:6.1f} ms",
                 flush=True,
             )
 
 
 async def _ask(
-    client: httpx.AsyncClient, path: str, query: Mapping[str, Any], statements: list[str]
+    client: httpx.AsyncClient, path: str, query: Mapping[str, Any], statements: _Statements
 ) -> _Asked:
-    await client.get(path, params=query)  # connects, and fills caches as the first user does
-    statements.clear()
-    taken = []
-    for _ in range(_TIMES):
-        began = time.perf_counter()
+    statements.taken.clear()
+    taken, used = [], []
+    for _ in range(1 + _TIMES):
+        began, used_before = time.perf_counter(), time.process_time()
         response = await client.get(path, params=query)
         taken.append(1000 * (time.perf_counter() - began))
+        used.append(1000 * (time.process_time() - used_before))
         response.raise_for_status()
         await asyncio.sleep(0.05)
-    return _Asked(statistics.median(taken), max(taken), len(statements) / _TIMES)
+    first, *others = taken
+    return _Asked(
+        first=first,
+        median=statistics.median(others),
+        slowest=max(others),
+        cpu=statistics.median(used),
+        statement=1000 * max(statements.taken, default=0),
+        statements=len(statements.taken) / len(taken),
+    )
 
 
-async def _ask_at_once(service: WebService, statements: list[str], opened: int) -> None:
+async def _ask_at_once(service: WebService, statements: _Statements, opened: int) -> None:
     """Compare one open overview with many, for three seconds each."""
     for number in (1, opened):
-        statements.clear()
+        statements.taken.clear()
         await asyncio.gather(*(_look(service) for _ in range(number)))
-        print(f"{number} open overviews: {len(statements)} statements in three seconds")
+        print(f"{number} open overviews: {len(statements.taken)} statements in three seconds")
 
 
 async def _look(service: WebService) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from benchmarks.backlog import EVEN_MORE, FEW, MANY
 from benchmarks.figures import Figure
 from benchmarks.scaling.costs import (
     DRAINED,
@@ -23,7 +24,9 @@ DRAINING = (8, 32, 1_000)
 S3 = Site()
 WITHOUT_LIMIT = Site(puts_per_second=100_000)
 """Many prefixes, or a store that takes more."""
-_DISPATCHED = "dispatch of a page, with 1,000,000 outstanding"
+_WITH_MANY = "{}, with {:,} outstanding"
+_STEPS = ("claims, one by one", "pages of uploads claimed and recorded", "dispatch of a page")
+_DISPATCHED = _WITH_MANY.format(_STEPS[-1], MANY)
 _MARKS = "<!-- {} -->\n", "<!-- /{} -->\n"
 _STATEMENTS = (1 + PAGE_SIZE / RECORDED_TOGETHER) / PAGE_SIZE
 """Of an upload in a full page: a share of one claim and two records."""
@@ -48,6 +51,7 @@ def tables(figures: Sequence[Figure], measured: Sequence[MeasuredProcesses]) -> 
         "limits": _limits(figures),
         "processes": _processes(figures),
         "draining": _draining(figures),
+        "outstanding": _outstanding(figures),
     }
 
 
@@ -115,6 +119,21 @@ def _draining(figures: Sequence[Figure]) -> str:
             for number, moments in drains(figures).items()
         ),
     )
+
+
+def _outstanding(figures: Sequence[Figure]) -> str:
+    found = {each.name: each for each in figures}
+    rows = []
+    for number in (MANY, EVEN_MORE):
+        for step in _STEPS:
+            figure = found.get(_WITH_MANY.format(step, number))
+            measured = (
+                "not measured |  | "
+                if figure is None
+                else f"{figure.ours:,.1f} {figure.unit} | {figure.peer:,.1f} | {figure.ratio:.2f}"
+            )
+            rows.append(f"{number:,} | {step} | {measured}")
+    return _table(f"outstanding | step | rate | with {FEW:,} | ratio", rows)
 
 
 def _points(site: Site, figures: Sequence[Figure]) -> list[Point]:

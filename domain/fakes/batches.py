@@ -13,6 +13,7 @@ from artifact_pipeline.domain.fakes.batch_snapshots import (
     as_member,
 )
 from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.batch_states import (
     TRANSITIONS,
     BatchAction,
@@ -134,13 +135,14 @@ class InMemoryBatches:
         self._tell_end(batch_id)
         active = self._active(batch_id)
         for transfer in active:
-            self._transfers.rows[transfer.id] = replace(
+            cancelled = self._transfers.rows[transfer.id] = replace(
                 transfer,
                 state=TransferState.CANCELLED,
                 finished_at=self._now(),
                 lease_owner=None,
                 lease_expires_at=None,
             )
+            self._transfers.events.write_transfer(cancelled, EventType.TRANSFER_CANCELLED)
         return len(active)
 
     def progress(self, batch_id: int) -> BatchProgress:

@@ -60,6 +60,19 @@ class InMemoryHistory:
         alone = [row for row in rows if row is not None and row.batch_id is None]
         return sum(self._prune(row, older_than) for row in alone)
 
+    def count_events(self, older_than: timedelta) -> int:
+        return len(self._old_events(older_than))
+
+    def prune_events(self, older_than: timedelta, limit: int) -> int:
+        page = self._old_events(older_than)[:limit]
+        for position in page:
+            del self._transfers.events.rows[position]
+        return len(page)
+
+    def _old_events(self, older_than: timedelta) -> list[int]:
+        rows = self._transfers.events.rows.values()
+        return [row.position for row in rows if self._is_past(row.refused_at, older_than)]
+
     def position(self, every: timedelta) -> int | None:
         now, completed = self._transfers.now(), self._completed_at
         is_recent = completed is not None and completed > now - every

@@ -9,6 +9,7 @@ from artifact_pipeline.domain.fakes.audit_trail import InMemoryAuditTrail
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs
 from artifact_pipeline.domain.fakes.selections import Tags, fits_artifact, fits_end, fits_job
 from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.quarantine import RetrySummary
 from artifact_pipeline.domain.model.selection import Selection
 from artifact_pipeline.domain.model.transfers import WRITING_DIRECTIONS, Transfer, TransferState
@@ -59,6 +60,7 @@ class InMemoryQuarantine:
         for transfer in fitting:
             cancelled = replace(transfer, state=TransferState.CANCELLED)
             self._transfers.rows[transfer.id] = cancelled
+            self._transfers.events.write_transfer(cancelled, EventType.TRANSFER_CANCELLED)
         return len(fitting)
 
     def _note(self, changed: Sequence[Transfer], action_id: int | None) -> None:

@@ -212,7 +212,7 @@ class InMemoryTransfers(TransferRows):
                 and run_id in (None, transfer.artifact.run_id)
                 and kind in (None, transfer.artifact.kind)
             ]
-            return [
+            cancelled = [
                 self._keep(
                     transfer,
                     state=TransferState.CANCELLED,
@@ -221,6 +221,9 @@ class InMemoryTransfers(TransferRows):
                 )
                 for transfer in active
             ]
+            for transfer in cancelled:
+                self.events.write_transfer(transfer, EventType.TRANSFER_CANCELLED)
+            return cancelled
 
     def quarantine(self, claim: Claim, error: TransferError) -> None:
         with self._lock:

@@ -18,7 +18,7 @@ _NO_LETTERS: Callable[[timedelta], int] = lambda _older_than: 0  # noqa: E731 - 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruneHistory:
-    """Prunes ended transfers, ended batches with their members, and dead letters.
+    """Prunes ended transfers, ended batches with their members, refused events and dead letters.
 
     Attributes:
         older_than: how long ago they have ended.
@@ -41,23 +41,35 @@ class PruneHistory:
         if position is None:
             return PrunedRows()
         until = self.clock() + budget.total_seconds()
-        return self._letters() + self._batches(until) + self._transfers(position, until)
+        return self._all(position, until)
 
     def everything(self) -> PrunedRows:
         """Prune all that is old enough now, however long it takes."""
-        forever = float("inf")
-        return self._letters() + self._batches(forever) + self._transfers(0, forever)
+        return self._all(0, float("inf"))
 
     def count(self) -> PrunedRows:
         """Return what `everything` would delete from SQL, and change nothing."""
         batches = self.history.old_batches(self.older_than)
-        counted, after = self.history.count_batches(batches), 0
+        events = PrunedRows(artifact_events=self.history.count_events(self.older_than))
+        counted, after = self.history.count_batches(batches) + events, 0
         while True:
             page = self.history.page(self.older_than, after=after, limit=PAGE, of_batches=batches)
             counted += PrunedRows(transfers=len(page.prunable))
             if page.is_end:
                 return counted
             after = page.last
+
+    def _all(self, position: int, until: float) -> PrunedRows:
+        alone = self._letters() + self._events(until)
+        return alone + self._batches(until) + self._transfers(position, until)
+
+    def _events(self, until: float) -> PrunedRows:
+        pruned = 0
+        while True:
+            page = self.history.prune_events(self.older_than, PAGE)
+            pruned += page
+            if page < PAGE or self.clock() >= until:
+                return PrunedRows(artifact_events=pruned)
 
     def _letters(self) -> PrunedRows:
         return PrunedRows(dead_letters=self.prune_letters(self.older_than))

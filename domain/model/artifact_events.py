@@ -20,6 +20,8 @@ class EventType(StrEnum):
     """The artifact is in the store, and recorded."""
     TRANSFER_QUARANTINED = "transfer.quarantined"
     """The transfer has failed, and an operator must look at it."""
+    TRANSFER_CANCELLED = "transfer.cancelled"
+    """The transfer was cancelled, or discarded from the quarantine."""
     BATCH_ENDED = "batch.ended"
     """The batch is done, or was cancelled."""
 
@@ -53,7 +55,10 @@ class ArtifactEvent(BaseModel):
     batch_id: int | None = Field(None, description="The batch's id, if there is one.")
     batch_state: str | None = Field(None, description="How the batch ended: done or cancelled.")
     batch_members: int | None = Field(None, description="How many members the batch has.")
-    reason_code: str | None = Field(None, description="Why the transfer is in quarantine.")
+    reason_code: str | None = Field(
+        None,
+        description="Why the transfer is in quarantine; if it was cancelled, why it had failed.",
+    )
     size: int | None = Field(None, description="Bytes of the artifact.")
     sha256: str | None = Field(None, description="Of the artifact's bytes, in hexadecimal.")
 

@@ -12,6 +12,7 @@ class PrunedRows:
     transfers: int = 0
     batches: int = 0
     batch_members: int = 0
+    artifact_events: int = 0
     dead_letters: int = 0
 
     def __add__(self, other: Self) -> "PrunedRows":
@@ -20,7 +21,7 @@ class PrunedRows:
 
     @property
     def total(self) -> int:
-        return self.transfers + self.batches + self.batch_members + self.dead_letters
+        return sum(getattr(self, each.name) for each in fields(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ class IHistory(Protocol):
 
     A transfer may be pruned once it is done or cancelled for long enough, its writes are verified,
     and its artifact has a later transfer of the same direction. A batch may be pruned once it has
-    ended for long enough, and none of its transfers is active or in quarantine.
+    ended for long enough, and none of its transfers is active or in quarantine. An event may be
+    pruned once its target has refused it for long enough.
     """
 
     def old_batches(self, older_than: timedelta) -> Sequence[int]:
@@ -43,6 +44,12 @@ class IHistory(Protocol):
 
     def prune_transfers(self, ids: Collection[int], older_than: timedelta) -> int:
         """Delete the rows of a page that may still be pruned; return how many."""
+
+    def count_events(self, older_than: timedelta) -> int:
+        """Return how many events were refused that long ago."""
+
+    def prune_events(self, older_than: timedelta, limit: int) -> int:
+        """Delete up to so many of these; return how many."""
 
     def position(self, every: timedelta) -> int | None:
         """Return the id that the pass has come to; None if one was completed less than this ago."""

@@ -19,6 +19,9 @@ from tests.contract.transfer_steps import LOCATION, stored_artifact
 Command = Callable[..., "Answer"]
 End = Callable[[SqlTransfers, Claim], None]
 
+EVENTS_ON = {"ARTIFACTS_EVENTS": "true", "ARTIFACTS_EVENTS_TASK": "platform.on_artifact"}
+"""The settings of events, for a command."""
+
 
 @dataclass(frozen=True)
 class Answer:

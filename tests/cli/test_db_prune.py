@@ -18,7 +18,13 @@ from tests.cli.commands import Command
 from tests.cli.shelf import CONFIG
 from tests.cli.test_json import checked
 
-NOTHING = {"transfers": 0, "batches": 0, "batch_members": 0, "dead_letters": 0}
+NOTHING = {
+    "transfers": 0,
+    "batches": 0,
+    "batch_members": 0,
+    "artifact_events": 0,
+    "dead_letters": 0,
+}
 TWO = {**NOTHING, "transfers": 2}
 
 

@@ -6,7 +6,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
-from tests.cli.commands import Command, finish, quarantined
+from tests.cli.commands import EVENTS_ON, Command, finish, quarantined
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)
@@ -95,13 +95,20 @@ def test_what_was_asked_for_again_is_left_and_told(
     assert again.out == "1 are tried again\n1 left: requested again in the meantime\n"
 
 
-def test_a_discard_cancels_for_good(artifacts: Command, given_up: SqlTransfers) -> None:
+def test_a_discard_cancels_for_good(
+    artifacts: Command, given_up: SqlTransfers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in EVENTS_ON.items():
+        monkeypatch.setenv(name, value)
     preview = artifacts("quarantine", "discard", "--job-id", "13", "--dry-run", "--json")
     assert preview.json == {"discarded": 1, "dry_run": True}
     assert state(given_up, OTHER) is TransferState.QUARANTINED
     assert artifacts("quarantine", "discard", "--job-id", "13").out == "1 are discarded\n"
     assert state(given_up, OTHER) is TransferState.CANCELLED
     assert state(given_up, LOGS) is TransferState.QUARANTINED
+    # And the platform hears of it
+    [event] = artifacts("events", "list", "--json").json
+    assert (event["type"], event["job_id"]) == ("transfer.cancelled", 13)
 
 
 @pytest.mark.usefixtures("given_up")

@@ -11,7 +11,7 @@ from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.workspaces import SqlWorkspaces
-from tests.cli.commands import Command
+from tests.cli.commands import EVENTS_ON, Command
 from tests.cli.json_models import SHAPES
 from tests.cli.shelf import CONFIG, LOGS
 from tests.sql.producer import producing_to
@@ -51,9 +51,11 @@ def test_what_no_worker_serves_is_shown(artifacts: Command, waiting: SqlTransfer
 
 
 def test_a_workspace_is_forgotten_after_its_grace_period(
-    artifacts: Command, waiting: SqlTransfers, queues: Valkey
+    artifacts: Command, waiting: SqlTransfers, queues: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given one that was added just now, with a message
+    for name, value in EVENTS_ON.items():
+        monkeypatch.setenv(name, value)
     with producing_to(queues.url) as app:
         publish(waiting.active(12, None, None), app)
     refused = artifacts("workspaces", "forget", HOST)
@@ -78,6 +80,9 @@ def test_a_workspace_is_forgotten_after_its_grace_period(
     # And the transfer says why
     [given_up] = artifacts("quarantine", "list", "--json").json
     assert given_up["reason"] == "workspace_gone"
+    # And so does an event
+    [event] = artifacts("events", "list", "--json").json
+    assert (event["type"], event["kind"]) == ("transfer.quarantined", "run_logs")
 
 
 def test_a_tree_gets_the_name_of_the_setting(

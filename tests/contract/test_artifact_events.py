@@ -28,6 +28,7 @@ from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
 from artifact_pipeline.worker.sql.transfers.event_log import EventLog
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from artifact_pipeline.worker.sql.transfers.revocations import cancel_revoked
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from tests.contract.repositories import _create_platform_rows
 from tests.contract.transfer_steps import (
@@ -142,6 +143,30 @@ class TestRecording:
             "reason_code": "source_missing",
         }
 
+    def test_each_transfer_that_is_cancelled_is_told(self, told: Told) -> None:
+        # Given
+        request(told.transfers, CONFIG, *RUN_CONFIGS[:2])
+        # When
+        cancelled = told.transfers.cancel(12, None, None)
+        # Then each target gets one event of each
+        assert len(cancelled) == 3
+        taken = told.take(*TARGETS)
+        assert {event.type for event in events_of(taken)} == {"transfer.cancelled"}
+        assert len(taken) == 2 * len({event.id for event in events_of(taken)})
+        assert {(e.transfer_id, e.request_id, e.run_id) for e in events_of(taken)} == {
+            (each.id, each.request_id, each.artifact.run_id) for each in cancelled
+        }
+
+    def test_a_revoked_task_is_told(self, told: Told) -> None:
+        if told.engine is None:
+            return  # only SQL hears of revoked tasks
+        # When a task is revoked, and one that is none of ours
+        request(told.transfers, CONFIG)
+        cancel_revoked(told.engine, [str(CONFIG), "other"], events=EventLog(TARGETS))
+        # Then
+        [queued] = told.take()
+        assert (queued.event.type, queued.event.reason_code) == ("transfer.cancelled", "revoked")
+
     def test_a_page_is_told_as_each_upload_alone(self, told: Told) -> None:
         # Given
         request(told.transfers, CONFIG, *RUN_CONFIGS)
@@ -167,7 +192,8 @@ class TestRecording:
         recorded = told.pages.record(uploads)
         # Then
         assert len(recorded) == 2
-        assert {event.transfer_id for event in events_of(told.take())} == recorded
+        told_of = {(event.type, event.transfer_id) for event in events_of(told.take())}
+        assert {each for type_, each in told_of if type_ == "artifact.stored"} == recorded
 
     @pytest.mark.parametrize("end", ["record", "adopt", "quarantine"])
     def test_a_late_worker_tells_nothing(self, told: Told, end: str) -> None:

@@ -1,11 +1,14 @@
 """Events of the ends of batches: in memory, on SQLite and on PostgreSQL."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
 from artifact_pipeline.domain.errors import SourceMissingError
+from artifact_pipeline.domain.maintenance.prune_history import PruneHistory
 from artifact_pipeline.domain.model.artifact_events import EventType
+from artifact_pipeline.domain.model.history import PrunedRows
 from tests.contract.batch_world import BatchWorld, in_memory, on_sql
 from tests.contract.transfer_steps import HOUR
 
@@ -71,6 +74,13 @@ def test_a_cancelled_batch_is_told(world_of: Worlds) -> None:
     world.batches.cancel(batch.id)
     # Then
     assert told(world) == [("webhook", (batch.id, "cancelled", 2))]
+    # And so is the member that was under way
+    [member] = [e.event for e in world.outbox.list(100) if e.event.type == "transfer.cancelled"]
+    assert (member.batch_id, member.job_id, member.request_id) == (
+        batch.id,
+        1,
+        f"batch-{batch.id}-1",
+    )
 
 
 def test_a_snapshot_that_was_never_started_is_not(world_of: Worlds) -> None:
@@ -129,3 +139,19 @@ def test_members_are_told_with_their_batch(world_of: Worlds) -> None:
     [event] = [e.event for e in world.outbox.take(["webhook"], 10, HOUR) if e.event.batch_id]
     assert (event.type, event.batch_id) == ("transfer.quarantined", batch.id)
     assert event.request_id == f"batch-{batch.id}-1"
+
+
+def test_events_that_were_refused_long_ago_are_pruned(world_of: Worlds) -> None:
+    # Given an event that its target has refused, and one that waits
+    world = world_of("webhook")
+    world.failed_configs(1, 2)
+    [refused] = world.outbox.take(["webhook"], 1, HOUR)
+    world.outbox.refuse(refused, "HTTP 410")
+    # When
+    recent = PruneHistory(history=world.history, older_than=HOUR).everything()
+    old = PruneHistory(history=world.history, older_than=timedelta(0))
+    counted, pruned = old.count(), old.everything()
+    # Then
+    assert recent == PrunedRows()
+    assert counted == pruned == PrunedRows(artifact_events=1)
+    assert [each.event.job_id for each in world.outbox.list(10)] == [2]

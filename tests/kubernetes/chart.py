@@ -16,8 +16,13 @@ RELEASE = "demo"
 NEEDED: dict[str, Any] = {
     "settings": {"ARTIFACTS_BUCKET": "artifacts"},
     "workspace": {"claim": "workspace"},
+    "web": {
+        "enabled": True,
+        "hosts": ["artifacts.example.org"],
+        "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "artifacts-tls"},
+    },
 }
-"""What an installation must give."""
+"""What an installation with all parts must give."""
 SCALED = {**NEEDED, "keda": {"enabled": True}}
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.processes
 
 SERVICES = read(GIVEN)["services"]
 ONE_SHOTS = ["migrate", "workspace"]
-OF_ONE = ["beat", "flower", "metrics"]
+OF_ONE = ["beat", "flower", "metrics", "web"]
 ALL = sorted([*WORKERS, *ONE_SHOTS, *OF_ONE])
 KEY = {"key": "url"}
 DATABASE = {"ARTIFACTS_DATABASE_URL": {"name": "artifacts-database", **KEY}}
@@ -35,12 +35,14 @@ S3 = {
     "AWS_SECRET_ACCESS_KEY": {"name": "keys", "key": "secret-access-key"},
 }
 FLOWER = {"FLOWER_BASIC_AUTH": {"name": "artifacts-flower", "key": "basic-auth"}}
+LOGINS = {"ARTIFACTS_WEB_LOGINS": {"name": "artifacts-web", "key": "logins"}}
 SECRETS = {
     **{name: {**DATABASE, **BROKER, **S3} for name in WORKERS},
     **dict.fromkeys(ONE_SHOTS, DATABASE),
     "beat": BROKER,
     "flower": {**BROKER, **FLOWER},
     "metrics": {**BROKER, **DATABASE},
+    "web": {**BROKER, **DATABASE, **S3, **LOGINS},
 }
 
 every_pod = pytest.mark.parametrize("name", ALL)
@@ -147,6 +149,7 @@ class TestWorkers:
         pod = pods(values)["results"]
         assert pod["serviceAccountName"] == "artifacts"
         assert not any(name.startswith("AWS_ACCESS") for name in environment(pod))
+        assert pods(values)["web"]["serviceAccountName"] == "artifacts"
         assert "serviceAccountName" not in pods(values)["beat"]
 
 
@@ -178,6 +181,22 @@ class TestOthers:
             {"from": [peer], "ports": [{"port": "http"}]}
         ]
         assert policies["flower"]["spec"]["ingress"] == []
+        assert policies["web"]["spec"]["ingress"] == []
+
+    def test_the_web_application_is_off_by_default(self) -> None:
+        values: Any = yaml.safe_load((CHART / "values.yaml").read_text())
+        assert (values["web"]["enabled"], values["web"]["ingress"]["enabled"]) == (False, False)
+
+    def test_the_ingress_leads_to_the_names_that_the_web_application_knows(self) -> None:
+        [ingress] = of_kind("Ingress", NEEDED).values()
+        [rule] = ingress["spec"]["rules"]
+        assert environment(pods(NEEDED)["web"])["ARTIFACTS_WEB_HOSTS"] == rule["host"]
+        [path] = rule["http"]["paths"]
+        backend = path["backend"]["service"]
+        service = of_kind("Service", NEEDED)["web"]
+        assert backend["name"] == service["metadata"]["name"]
+        assert backend["port"]["name"] in {each["name"] for each in service["spec"]["ports"]}
+        assert ingress["spec"]["tls"] == [{"hosts": [rule["host"]], "secretName": "artifacts-tls"}]
 
 
 class TestScaling:

@@ -16,6 +16,7 @@ from artifact_pipeline import celeryconfig
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.worker.demo.story import seed
 from artifact_pipeline.worker.sql.engine import make_engine
+from artifact_pipeline.worker.web.access.passwords import PasswordHash
 from artifact_pipeline.worker.workspace import Workspace
 from tests.compose.compose_file import GIVEN, read
 from tests.compose.containers import Containers
@@ -33,6 +34,7 @@ VALUES = {
         for name in ("ARTIFACTS_BUCKET", "ARTIFACTS_S3_ENDPOINT_URL", "AWS_DEFAULT_REGION")
     },
     "workspace": NEEDED["workspace"],
+    "web": NEEDED["web"],
     "secrets": {"s3": {"name": "artifacts-s3"}},
     "migrate": {"platformTables": True},
     "workers": {
@@ -46,6 +48,7 @@ SECRETS = {
     ("artifacts-s3", "access-key-id"): GIVEN_BY_COMPOSE["AWS_ACCESS_KEY_ID"],
     ("artifacts-s3", "secret-access-key"): GIVEN_BY_COMPOSE["AWS_SECRET_ACCESS_KEY"],
     ("artifacts-flower", "basic-auth"): COMPOSE["flower"]["environment"]["FLOWER_BASIC_AUTH"],
+    ("artifacts-web", "logins"): f"ada:operator:{PasswordHash.of('web-secret')}",
 }
 WAITS = {
     "migrate": {"database": "healthy"},
@@ -117,7 +120,7 @@ def test_what_is_asked_for_is_uploaded(containers: Containers) -> None:
     assert [row["state"] for row in json.loads(asked.stdout)] == ["done"] * len(ArtifactKind)
 
 
-@pytest.mark.parametrize("name", ["configs", "flower", "metrics"])
+@pytest.mark.parametrize("name", ["configs", "flower", "metrics", "web"])
 def test_each_becomes_ready(containers: Containers, name: str) -> None:
     ready = probe(container(pods(VALUES)[name]), "readinessProbe")
     done = containers.run(name, *ready)

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from json import dumps
+from json import dumps, loads
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +258,22 @@ def promtool(*arguments: str) -> None:
 @pytest.mark.processes
 def test_the_rules_are_valid() -> None:
     promtool("check", "rules", str(FILE))
+
+
+@pytest.mark.processes
+def test_the_queries_of_the_dashboard_are_valid(tmp_path: Path) -> None:
+    # Given each query as a rule, with a range in the place of Grafana's variable
+    panels = loads((FILE.parent / "dashboard.json").read_text())["panels"]
+    queries = [each["expr"] for panel in panels for each in panel.get("targets", ())]
+    rules = [
+        {"record": f"query_{number}", "expr": query.replace("$__rate_interval", "5m")}
+        for number, query in enumerate(queries)
+    ]
+    file = tmp_path / "queries.yml"
+    file.write_text(dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    # When / Then Prometheus takes them
+    assert queries
+    promtool("check", "rules", str(file))
 
 
 def test_every_alert_has_its_paragraph_and_every_paragraph_its_alert() -> None:

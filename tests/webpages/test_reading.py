@@ -14,7 +14,8 @@ from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from artifact_pipeline.worker.web.pages.formats import words
-from tests.sql.steps import HOUR
+from artifact_pipeline.worker.web.services import overviews
+from tests.sql.steps import HOUR, Statements
 from tests.webpages.site import CONFIG, INPUT, LOGS, RESULTS, Site, zip_of
 
 MEMBER = "/jobs/12/artifacts/run_results/member"
@@ -65,6 +66,14 @@ class TestOverview:
         assert names.count("desc") == 3
         assert "1 in all, at most 1 at once" in page.text
         assert "The same as a table" in page.text
+
+    def test_too_many_who_look_on_are_refused(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(overviews, "_MOST_WATCHING", 0)
+        page = site.get("/changes")
+        assert page.status == 503
+        assert "close some" in page.text
 
     @pytest.mark.parametrize("span", ["hour", "day", "week", "<script>"])
     def test_any_span_has_a_page(self, site: Site, span: str) -> None:
@@ -252,6 +261,36 @@ class TestTransfers:
 
     def test_a_wrong_filter_is_named(self, site: Site) -> None:
         assert "phase: Input should be 'due'" in site.get("/transfers", phase="x").text
+
+
+_STATEMENTS = {
+    "/transfers?state=quarantined": 2,
+    "/jobs": 3,
+    "/jobs/12": 9,
+    "/jobs/12/history": 3,
+    "/jobs/12/artifacts/job_config": 2,
+    "/batches": 1,
+    "/batches/new": 0,
+    "/quarantine/source_missing": 4,
+    "/quarantine/source_missing/retry": 4,
+    "/history": 1,
+}
+
+
+def test_each_page_costs_few_statements(job: Site) -> None:
+    # Given more rows than a page of a list shows
+    job.history.failed_configs(*range(101, 160))
+    for path in _STATEMENTS:
+        job.get(path)
+    seen = Statements(job.engine)
+    # When
+    found = {}
+    for path in _STATEMENTS:
+        seen.seen.clear()
+        assert job.get(path).status == 200
+        found[path] = len(seen.seen)
+    # Then
+    assert {path: n for path, n in found.items() if n > _STATEMENTS[path]} == {}
 
 
 def test_pages_of_the_system_and_the_history(site: Site) -> None:

@@ -1,5 +1,7 @@
 """`artifacts events`: what waits for its delivery, and what its target refuses."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +28,41 @@ EventArgument = Annotated[
 ]
 AllOption = Annotated[bool, typer.Option("--all", help="All events of all targets.")]
 WhyOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """What a command does to events.
+
+    Attributes:
+        name: of the action, in the audit trail.
+        key: of the number in JSON.
+        result: what became of them, in the audit trail.
+        text: what became of them, for people.
+        of: returns the method of the outbox that does it.
+    """
+
+    name: str
+    key: str
+    result: str
+    text: str
+    of: Callable[["SqlEventOutbox"], Callable[..., int]]
+
+
+_REDELIVER = _Change(
+    name=ActionName.EVENTS_REDELIVER,
+    key="redelivered",
+    result="are due",
+    text="events are delivered within seconds, if their target takes them",
+    of=lambda outbox: outbox.redeliver,
+)
+_DISCARD = _Change(
+    name=ActionName.EVENTS_DISCARD,
+    key="discarded",
+    result="are removed",
+    text="events are removed, and are not delivered",
+    of=lambda outbox: outbox.discard,
+)
 
 
 @app.command("list")
@@ -58,14 +95,7 @@ def redeliver(
     as_json: JsonOption = False,
 ) -> None:
     """Have events delivered at once: refused ones, and those that wait for their next attempt."""
-    about = _about(event, target, every=every)
-    with audited(ActionName.EVENTS_REDELIVER, reason=reason, target=about) as action:
-        changed = _outbox().redeliver(event_id=event, target=target)
-        action.came_to(f"{changed} are due")
-    if as_json:
-        print_json({"redelivered": changed})
-    else:
-        say(f"{changed:,} events are delivered within seconds, if their target takes them")
+    _do(_REDELIVER, event, target, every=every, reason=reason, as_json=as_json)
 
 
 @app.command("discard")
@@ -78,14 +108,27 @@ def discard(
     as_json: JsonOption = False,
 ) -> None:
     """Remove events that are not delivered, for good, such as those of a target that is gone."""
+    _do(_DISCARD, event, target, every=every, reason=reason, as_json=as_json)
+
+
+def _do(  # noqa: PLR0913 - the arguments of both commands
+    change: _Change,
+    event: str | None,
+    target: str | None,
+    *,
+    every: bool,
+    reason: str | None,
+    as_json: bool,
+) -> None:
+    """Change events, keep that in the audit trail, and show how many."""
     about = _about(event, target, every=every)
-    with audited(ActionName.EVENTS_DISCARD, reason=reason, target=about) as action:
-        removed = _outbox().discard(event_id=event, target=target)
-        action.came_to(f"{removed} are removed")
+    with audited(change.name, reason=reason, target=about) as action:
+        number = change.of(_outbox())(event_id=event, target=target)
+        action.came_to(f"{number} {change.result}")
     if as_json:
-        print_json({"discarded": removed})
+        print_json({change.key: number})
     else:
-        say(f"{removed:,} events are removed, and are not delivered")
+        say(f"{number:,} {change.text}")
 
 
 def _about(event: str | None, target: str | None, *, every: bool) -> dict[str, str | None]:

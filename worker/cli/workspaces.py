@@ -72,7 +72,7 @@ def forget(  # noqa: PLR0913 - an argument for each option
     from artifact_pipeline.worker.sql.named_workspaces import SqlNamedWorkspaces  # noqa: PLC0415 - the same
 
     chosen, why = workspace_name(name) or "", action_reason(reason)
-    workspaces = SqlNamedWorkspaces(database().engine)
+    workspaces = SqlNamedWorkspaces(database().engine, database().events)
     found = workspaces.check_unseen(chosen, grace)
     app = _broker()
     if workers := serving_workers(app).get(chosen):

@@ -129,7 +129,7 @@ class Database(Repositories):
         # Most commands never look at it, and it imports all that selects transfers.
         from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine  # noqa: PLC0415
 
-        return SqlQuarantine(self.engine)
+        return SqlQuarantine(self.engine, self.events)
 
     @cached_property
     def upload_pages(self) -> "SqlUploadPages":

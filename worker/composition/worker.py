@@ -170,11 +170,11 @@ class Composition:
 
     def revoke_waiting(self, request_ids: Sequence[str]) -> None:
         """Cancel those that no worker holds yet. Raises: SqlUnavailableError."""
-        cancel_revoked(self.adapters.engine, request_ids, of=WAITING)
+        cancel_revoked(self.adapters.engine, request_ids, of=WAITING, events=self.adapters.events)
 
     def revoke(self, request_ids: Sequence[str]) -> None:
         """Cancel the transfers whose tasks were revoked. Raises: SqlUnavailableError."""
-        cancel_revoked(self.adapters.engine, request_ids)
+        cancel_revoked(self.adapters.engine, request_ids, events=self.adapters.events)
 
     def release_leases(self) -> int:
         """Give back what this worker's children were at, now that they have ended."""

@@ -33,6 +33,7 @@ from artifact_pipeline.worker.sql.tables import (
     IS_UNVERIFIED,
     TRANSFER_RUN,
     BatchRow,
+    EventRow,
     MemberRow,
     TransferRow,
     UpkeepRow,
@@ -93,6 +94,18 @@ class SqlHistory:
                 return _delete_transfers(connection, ids, *conditions)
         raise AssertionError("unreachable")
 
+    def count_events(self, older_than: timedelta) -> int:
+        count = select(func.count()).select_from(EventRow).where(_is_old_event(older_than))
+        with autocommit(self._engine) as connection:
+            return connection.execute(count).scalar_one()
+
+    def prune_events(self, older_than: timedelta, limit: int) -> int:
+        page = select(EventRow.id).where(_is_old_event(older_than)).limit(limit)
+        # Repeat the condition: an operator may have the event delivered again at this moment.
+        removal = delete(EventRow).where(EventRow.id.in_(page), _is_old_event(older_than))
+        with autocommit(self._engine) as connection:
+            return connection.execute(removal).rowcount
+
     def position(self, every: timedelta) -> int | None:
         is_recent = func.coalesce(UpkeepRow.completed_at > utc_now(-every), false())
         row = select(UpkeepRow.position, is_recent.label("is_recent"))
@@ -121,6 +134,10 @@ def _old_batches(older_than: timedelta) -> Any:  # noqa: ANN401 - a SELECT
         BatchRow.finished_at <= utc_now(-older_than),
         ~needed,
     )
+
+
+def _is_old_event(older_than: timedelta) -> ColumnElement[bool]:
+    return EventRow.refused_at <= utc_now(-older_than)
 
 
 def _is_prunable(older_than: timedelta) -> ColumnElement[bool]:

@@ -5,9 +5,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from artifact_pipeline.domain.errors import InvalidRequestError, WorkspaceGoneError
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.domain.model.workspaces import NamedWorkspace
 from artifact_pipeline.worker.sql.audit_trail import note_jobs
@@ -20,6 +32,7 @@ from artifact_pipeline.worker.sql.tables import (
     TransferRow,
     WorkspaceRow,
 )
+from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.statements import failed
 
 _PAGE = 500
@@ -42,19 +55,20 @@ class LeftWork:
 
 
 class SqlNamedWorkspaces:
-    """Workspaces with names, by the tables `workspaces` and `transfers`."""
+    """Workspaces with names, by the tables `workspaces` and `transfers`.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: of the database.
+        events: writes the events of transfers that are given up.
+    """
+
+    def __init__(self, engine: Engine, events: EventLog = NO_EVENTS) -> None:
         self._engine = engine
+        self._events = events
 
     def all(self) -> list[NamedWorkspace]:
         """Return those that have a tree or transfers, by their names."""
-        with autocommit(self._engine) as connection:
-            found = {each.name: each for each in _registered(connection)}
-            for name, counted in _counted(connection, read_clock(connection)):
-                known = found.get(name, NamedWorkspace(name=name))
-                found[name] = replace(known, **counted)
-        return [found[name] for name in sorted(found)]
+        return self._read(WorkspaceRow.name.is_not(None), TransferRow.workspace.is_not(None))
 
     def note_sign_of_life(self, name: str) -> None:
         """Note that a worker serves the workspace now. Raises: SqlUnavailableError."""
@@ -112,9 +126,10 @@ class SqlNamedWorkspaces:
         Raises:
             InvalidRequestError: there is no such workspace, or it was seen lately.
         """
-        found = next((each for each in self.all() if each.name == name), None)
-        if found is None:
+        read = self._read(WorkspaceRow.name == name, TransferRow.workspace == name)
+        if not read:
             raise InvalidRequestError(f"there is no workspace {name}: artifacts workspaces list")
+        [found] = read
         seen_at = found.seen_at or found.added_at
         if seen_at is not None and self.now() - seen_at < grace:
             raise InvalidRequestError(
@@ -140,6 +155,16 @@ class SqlNamedWorkspaces:
             total += given_up
         return total
 
+    def _read(
+        self, of_trees: ColumnElement[bool], of_transfers: ColumnElement[bool]
+    ) -> list[NamedWorkspace]:
+        with autocommit(self._engine) as connection:
+            found = {each.name: each for each in _registered(connection, of_trees)}
+            for name, counted in _counted(connection, of_transfers):
+                known = found.get(name, NamedWorkspace(name=name))
+                found[name] = replace(known, **counted)
+        return [found[name] for name in sorted(found)]
+
     def _give_up_page(self, name: str, action_id: int | None) -> int:
         # In pages, so that neither memory nor a transaction grows with what is left.
         page = (
@@ -159,19 +184,20 @@ class SqlNamedWorkspaces:
                 finished_at=utc_now(),
                 **failed(WorkspaceGoneError(f"the workspace {name} was forgotten by an operator")),
             )
-            .returning(TransferRow.job_id)
         )
+        event = EventType.TRANSFER_QUARANTINED
         with transaction(self._engine) as connection:
-            jobs = connection.scalars(given_up).all()
+            rows = self._events.end_many(connection, given_up, event)
+            jobs = [row.job_id for row in rows]
             if jobs and action_id is not None:
                 note_jobs(connection, action_id, jobs)
         return len(jobs)
 
 
-def _registered(connection: Connection) -> Iterator[NamedWorkspace]:
+def _registered(connection: Connection, condition: ColumnElement[bool]) -> Iterator[NamedWorkspace]:
     rows = connection.execute(
         select(WorkspaceRow.__table__)
-        .where(WorkspaceRow.name.is_not(None))
+        .where(condition)
         .order_by(WorkspaceRow.name, WorkspaceRow.added_at)
     )
     found: dict[str, NamedWorkspace] = {}
@@ -183,7 +209,10 @@ def _registered(connection: Connection) -> Iterator[NamedWorkspace]:
     yield from found.values()
 
 
-def _counted(connection: Connection, now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
+def _counted(
+    connection: Connection, condition: ColumnElement[bool]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    now = read_clock(connection)
     waits = or_(is_due(now), is_expired(now))
     active = (
         select(
@@ -192,14 +221,14 @@ def _counted(connection: Connection, now: datetime) -> Iterator[tuple[str, dict[
             func.count().filter(waits).label("due"),
             func.min(phase_moment()).filter(waits).label("since"),
         )
-        .where(IS_ACTIVE_OF_WORKSPACE)
+        .where(IS_ACTIVE_OF_WORKSPACE, condition)
         .group_by(TransferRow.workspace)
     )
     for row in connection.execute(active):
         yield row.workspace, {"active": row.active, "due": row.due, "since": row.since}
     quarantined = (
         select(TransferRow.workspace, func.count())
-        .where(IS_QUARANTINED, TransferRow.workspace.is_not(None))
+        .where(IS_QUARANTINED, condition)
         .group_by(TransferRow.workspace)
     )
     for name, count in connection.execute(quarantined):

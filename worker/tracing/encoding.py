@@ -24,7 +24,7 @@ def encode_spans(sdk_spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest
     """Return the request that has these spans of one tracer."""
     if any(span.events for span in sdk_spans):
         return encode_by_sdk(sdk_spans)
-    # The first one brings the resource and the scope, which are those of all.
+    # All spans have the resource and the scope of the first one.
     request = encode_by_sdk(sdk_spans[:1])
     for of_resource in request.resource_spans:
         for of_scope in of_resource.scope_spans:

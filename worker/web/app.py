@@ -1,5 +1,6 @@
 """The ASGI application: the guard around the API and the pages."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -45,7 +46,10 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        # Connects meanwhile. A database that does not answer delays no start.
+        warming = asyncio.create_task(shown.overviews.get())
         yield
+        warming.cancel()
         shown.close()
 
     app = Starlette(

@@ -1,5 +1,6 @@
 """Serves the application by uvicorn, until a signal."""
 
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -75,6 +76,9 @@ def serve(
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+    # What is loaded by now stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     _Server(config, stopping).run(sockets=[listening.socket])
 
 

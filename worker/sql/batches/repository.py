@@ -14,6 +14,7 @@ from sqlalchemy import (
 )
 
 from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.batch_states import (
     TRANSITIONS,
     BatchAction,
@@ -276,8 +277,9 @@ class SqlBatches:
         page = select(TransferRow.id).where(active).limit(_PAGE)
         cancelled = update(TransferRow).where(TransferRow.id.in_(page), active)
         values = {"state": TransferState.CANCELLED, "finished_at": utc_now(), **NO_LEASE}
+        change, event = cancelled.values(values), EventType.TRANSFER_CANCELLED
         with transaction(self._engine) as connection:
-            return connection.execute(cancelled.values(values)).rowcount
+            return len(self._events.end_many(connection, change, event))
 
 
 def _of_limit(bytes_per_second: int | None) -> dict[str, Any]:

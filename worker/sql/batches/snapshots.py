@@ -7,15 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Engine,
-    and_,
     case,
     delete,
     func,
     insert,
-    literal,
     select,
     text,
     update,
@@ -34,24 +31,19 @@ from artifact_pipeline.domain.model.batches import (
 )
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.parts import smallest_part_size
-from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Direction, TransferState
-from artifact_pipeline.domain.reasons import ReasonCode
-from artifact_pipeline.worker.sql.batches.candidates import NEVER_REQUESTED, candidates
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.worker.sql.batches.candidates import NEVER_REQUESTED
+from artifact_pipeline.worker.sql.batches.freezing import freezing
 from artifact_pipeline.worker.sql.batches.mapping import as_batch, as_member
 from artifact_pipeline.worker.sql.clock import utc_now
-from artifact_pipeline.worker.sql.directories import is_own
 from artifact_pipeline.worker.sql.engine import autocommit, transaction
 from artifact_pipeline.worker.sql.mapping import artifact_of
 from artifact_pipeline.worker.sql.named_artifacts import count_unmatched, forget_listed, keep_listed
-from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow, BatchRow, MemberRow
+from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow
 
 HasSource = Callable[[Artifact], bool]
 _PAGE = 5_000
 _EXAMPLES = 5
-_COLUMNS = (
-    *("batch_id", "position", "job_id", "run_id", "kind", "direction"),
-    *("user_id", "state", "reason_code", "size", "left_out", "workspace"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +94,7 @@ class SqlBatchSnapshots:
             if listed is not None:
                 filters = filters.model_copy(update={"listed": keep_listed(connection, listed)})
             batch_id = _insert_batch(connection, filters, requested_by, expires_in)
-            connection.execute(_freezing(batch_id, filters, connection.dialect.name))
+            connection.execute(freezing(batch_id, filters, connection.dialect.name))
             if listed is not None:
                 unmatched = count_unmatched(connection, batch_id)
                 _keep_filter(connection, batch_id, filters, unmatched)
@@ -206,51 +198,6 @@ def _keep_filter(
     filters = filters.model_copy(update={"unmatched": unmatched})
     mine = update(BatchRow).where(BatchRow.id == batch_id)
     connection.execute(mine.values(filter=filters.model_dump(mode="json", exclude_defaults=True)))
-
-
-def _freezing(batch_id: int, filters: BatchFilter, dialect: str) -> Any:  # noqa: ANN401 - an INSERT
-    last = candidates(filters, dialect).c
-    run = func.coalesce(last.run_id, 0)
-    in_order = (last.job_id, run, last.kind, last.direction)
-    turn = func.row_number().over(partition_by=last.user_id, order_by=in_order).label("turn")
-    stored = and_(
-        *(ArtifactRow.job_id == last.job_id, run == ARTIFACT_RUN, ArtifactRow.kind == last.kind),
-        # The size of what an earlier job with this id has stored says nothing of this one's.
-        is_own(last.directory),
-    )
-    size = ArtifactRow.size
-    ordered = (
-        select(
-            *(last.job_id, last.run_id, last.kind, last.direction, last.user_id),
-            *(last.state, last.reason_code, size, _skip_reason_of(last, size).label("left_out")),
-            *(last.workspace, turn),
-        )
-        .outerjoin(ArtifactRow, stored)
-        .subquery("ordered")
-        .c
-    )
-    # Take one member of each user in turn: a user with a million must not come first with all of
-    # them.
-    position = func.row_number().over(order_by=(ordered.turn, ordered.user_id))
-    frozen = select(
-        *(literal(batch_id), position, ordered.job_id, ordered.run_id, ordered.kind),
-        *(ordered.direction, ordered.user_id, ordered.state, ordered.reason_code),
-        *(ordered.size, ordered.left_out, ordered.workspace),
-    )
-    return insert(MemberRow).from_select(_COLUMNS, frozen)
-
-
-def _skip_reason_of(last: Any, size: Any) -> ColumnElement[Any]:  # noqa: ANN401 - columns
-    is_nowhere = and_(
-        last.direction == Direction.DOWNLOAD,
-        last.reason_code == ReasonCode.ARTIFACT_MISSING,
-        size.is_(None),
-    )
-    return case(
-        (last.state.in_(ACTIVE_STATES), SkipReason.RUNNING.value),
-        (is_nowhere, SkipReason.NO_SOURCE.value),
-        else_=None,
-    )
 
 
 def _leave_out(

@@ -1,5 +1,6 @@
 """Write events in the transaction, or the statement, that records what they say."""
 
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,10 @@ from sqlalchemy import (
     Connection,
     Engine,
     FromClause,
+    Row,
     Select,
     String,
+    Update,
     and_,
     cast,
     func,
@@ -77,8 +80,38 @@ class EventLog:
                 refuse_void(connection, claim)
         else:
             write(connection, claim, **values)
-            ended = select(*ENDED).where(Transfers.id == claim.transfer_id).cte("ended")
-            connection.execute(_insertion("sqlite", self._of_transfer(ended, event)))
+            self._write_end(connection, claim.transfer_id, event)
+
+    def end_many(
+        self,
+        connection: Connection,
+        change: Update,
+        event: EventType,
+        columns: Iterable[Any] = ENDED,
+    ) -> Sequence[Row[Any]]:
+        """Write the ends of transfers, and their events; return the transfers' columns.
+
+        Args:
+            connection: of `ending`.
+            change: ends them.
+            event: of each of them.
+            columns: to return, with all of `ENDED`.
+        """
+        ending = change.returning(*columns)
+        if not self.targets:
+            return connection.execute(ending).all()
+        if connection.dialect.name == "postgresql":
+            ended = ending.cte("ended")
+            written = ended_events(ended, event, self.targets).returning(EventRow.id)
+            return connection.execute(select(ended).add_cte(written.cte("written"))).all()
+        rows = connection.execute(ending).all()
+        for row in rows:
+            self._write_end(connection, row.id, event)
+        return rows
+
+    def _write_end(self, connection: Connection, transfer_id: int, event: EventType) -> None:
+        ended = select(*ENDED).where(Transfers.id == transfer_id).cte("ended")
+        connection.execute(_insertion("sqlite", self._of_transfer(ended, event)))
 
     def end_stored(self, connection: Connection, claim: Claim, bytes_moved: int) -> None:
         """Write the end of a transfer whose artifact is recorded. Raises: as `end`."""
@@ -139,20 +172,25 @@ def stored_events(ended: FromClause, stored: FromClause, targets: tuple[str, ...
         stored: what they have stored, by `transfer_id`.
         targets: that get the events.
     """
+    found = ended.join(stored, stored.c.transfer_id == ended.c.id)
+    columns = (*ended.c, stored.c.size, stored.c.sha256)
+    return _events_of_many(select(*columns).select_from(found), EventType.ARTIFACT_STORED, targets)
+
+
+def ended_events(ended: FromClause, event: EventType, targets: tuple[str, ...]) -> Any:  # noqa: ANN401 - of PostgreSQL's dialect
+    """Return an insertion of the events of several transfers. Args: as `stored_events`."""
+    return _events_of_many(select(*(ended.c[column.key] for column in ENDED)), event, targets)
+
+
+def _events_of_many(ended: Select[Any], event: EventType, targets: tuple[str, ...]) -> Any:  # noqa: ANN401 - as above
     # All targets get the event under one id, so make it before they are joined.
-    made = (
-        select(*ended.c, stored.c.size, stored.c.sha256, func.gen_random_uuid().label("event_id"))
-        .select_from(ended)
-        .join(stored, stored.c.transfer_id == ended.c.id)
-        .cte("made_events")
-    )
+    made = ended.add_columns(func.gen_random_uuid().label("event_id")).cte("made_events")
     names = target_rows(targets)
     values = {
-        **_common(EventType.ARTIFACT_STORED, cast(made.c.event_id, String)),
+        **_common(event, cast(made.c.event_id, String)),
         **of_transfer(made),
         "target": names.c.target,
-        "size": made.c.size,
-        "sha256": made.c.sha256,
+        **{name: made.c[name] for name in ("size", "sha256") if name in made.c},
     }
     rows = select(*values.values()).select_from(made).join(names, true()).order_by(made.c.id)
     return _insertion("postgresql", (values, rows))

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Connection,
     Engine,
     Update,
     and_,
@@ -20,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.quarantine import RetrySummary
 from artifact_pipeline.domain.model.selection import Selection
 from artifact_pipeline.domain.model.transfers import WRITING_DIRECTIONS, Transfer, TransferState
@@ -30,6 +32,7 @@ from artifact_pipeline.worker.sql.engine import autocommit, transaction
 from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.platform_tables import JobRow
 from artifact_pipeline.worker.sql.tables import IS_QUARANTINED, TRANSFER_RUN, TransferRow
+from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 
 _PAGE = 500
 _TRIES = 3
@@ -38,10 +41,16 @@ Conditions = list[ColumnElement[bool]]
 
 
 class SqlQuarantine:
-    """Writes go in pages, so that neither memory nor a transaction grows with the quarantine."""
+    """Writes go in pages, so that neither memory nor a transaction grows with the quarantine.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        engine: of the database.
+        events: writes the events of what is discarded.
+    """
+
+    def __init__(self, engine: Engine, events: EventLog = NO_EVENTS) -> None:
         self._engine = engine
+        self._events = events
 
     def list(self, filters: Selection, limit: int) -> Sequence[Transfer]:
         """List quarantined transfers, the newest first."""
@@ -84,7 +93,9 @@ class SqlQuarantine:
     def discard(self, filters: Selection, action_id: int | None = None) -> int:
         """Cancel the transfers for good, keeping why; reconcile aborts what they had begun."""
         discarded = {"state": TransferState.CANCELLED}
-        return self._change(self._conditions(filters), discarded, action_id)
+        return self._change(
+            self._conditions(filters), discarded, action_id, EventType.TRANSFER_CANCELLED
+        )
 
     def _conditions(self, filters: Selection) -> Conditions:
         conditions = [
@@ -107,6 +118,7 @@ class SqlQuarantine:
         conditions: Sequence[ColumnElement[bool]],
         values: dict[str, Any],
         action_id: int | None,
+        event: EventType | None = None,
     ) -> int:
         # Exclude transfers that fail again while this runs.
         conditions = [*conditions, TransferRow.finished_at <= self._now()]
@@ -115,7 +127,7 @@ class SqlQuarantine:
             # Repeat the conditions: another process may have changed the row since, and
             # PostgreSQL looks again, after waiting for its lock, only at what stands here.
             change = update(TransferRow).where(TransferRow.id.in_(ids), *conditions)
-            total += self._execute(change.values(values), action_id)
+            total += self._execute(change.values(values), action_id, event)
             last = ids[-1]
         return total
 
@@ -128,11 +140,11 @@ class SqlQuarantine:
         with autocommit(self._engine) as connection:
             return read_clock(connection)
 
-    def _execute(self, change: Update, action_id: int | None) -> int:
+    def _execute(self, change: Update, action_id: int | None, event: EventType | None) -> int:
         for _ in range(_TRIES):
             try:
                 with transaction(self._engine) as connection:
-                    jobs = connection.scalars(change.returning(TransferRow.job_id)).all()
+                    jobs = self._changed_jobs(connection, change, event)
                     if action_id is not None:
                         note_jobs(connection, action_id, jobs)
                     return len(jobs)
@@ -143,6 +155,13 @@ class SqlQuarantine:
             f"the quarantine: {_TRIES} tries failed: other processes request the same artifacts."
             " Run the command again"
         )
+
+    def _changed_jobs(
+        self, connection: Connection, change: Update, event: EventType | None
+    ) -> Sequence[int]:
+        if event is None:
+            return connection.scalars(change.returning(TransferRow.job_id)).all()
+        return [row.job_id for row in self._events.end_many(connection, change, event)]
 
 
 def _of_job(filters: Selection, dialect: str) -> Iterator[ColumnElement[bool]]:

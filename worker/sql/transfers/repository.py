@@ -268,9 +268,11 @@ class SqlTransfers:
             state=TransferState.CANCELLED,
             finished_at=utc_now(),
             **(NO_LEASE if error is None else failed(error)),
-        ).returning(_TABLE)
-        with autocommit(self._bind) as connection:
-            return [as_transfer(row) for row in connection.execute(cancelled)]
+        )
+        event = EventType.TRANSFER_CANCELLED
+        with self._events.ending(self._bind) as connection:
+            rows = self._events.end_many(connection, cancelled, event, _TABLE.c)
+            return [as_transfer(row) for row in rows]
 
     def quarantine(self, claim: Claim, error: TransferError) -> None:
         values = {"state": TransferState.QUARANTINED, "finished_at": utc_now(), **failed(error)}

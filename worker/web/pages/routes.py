@@ -30,7 +30,7 @@ from artifact_pipeline.worker.web.pages.system import (
     job_history_page,
     system_page,
 )
-from artifact_pipeline.worker.web.pages.templates import STATIC
+from artifact_pipeline.worker.web.pages.templates import STATIC, compile_all
 from artifact_pipeline.worker.web.pages.transfers import transfers_page
 from artifact_pipeline.worker.web.pages.visit import visit_of
 
@@ -73,6 +73,7 @@ _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 def page_routes() -> list[BaseRoute]:
     """Return a route for each page, for each form and for the static files."""
+    compile_all()
     return [
         *(page.route() for page in PAGES),
         *(action.route() for action in ACTIONS),

@@ -22,9 +22,18 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # The files of a process do not change, so they are read once.
+        auto_reload=False,
+        cache_size=-1,
     )
     made.filters.update(FILTERS)
     return made
+
+
+def compile_all() -> None:
+    """Compile all templates, so that no visitor waits for it."""
+    for name in environment().list_templates():
+        environment().get_template(name)
 
 
 @cache

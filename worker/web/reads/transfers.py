@@ -51,7 +51,7 @@ def _events(transfer: Transfer, now: datetime) -> Iterator[TransferEvent]:
     elif transfer.finished_at is not None:
         yield TransferEvent(at=transfer.finished_at, what=transfer.state, detail=_why(transfer))
     if transfer.doubted_at is not None:
-        yield TransferEvent(at=transfer.doubted_at, what="write of unknown outcome")
+        yield TransferEvent(at=transfer.doubted_at, what="outcome to verify")
     if transfer.verified_to is not None:
         yield TransferEvent(at=transfer.verified_to, what="verified")
 

@@ -18,6 +18,8 @@ from artifact_pipeline.worker.web.threads import Threads
 _FIRST_SECONDS = 3.0
 """How long the first answer waits for a database that does not answer."""
 _EVERY_SECONDS = 1.0
+_MOST_SECONDS = 600.0
+"""After which the changes end, so that who looks on must show their login again."""
 _MOST_WATCHING = 500
 
 
@@ -56,7 +58,7 @@ class Overviews:
         make: Callable[[Overview], str] = Overview.model_dump_json,
         every_seconds: float = _EVERY_SECONDS,
     ) -> AsyncIterator[str]:
-        """Yield what is made of the overview, again and again until the server ends.
+        """Yield what is made of the overview, until the server ends or for ten minutes.
 
         Args:
             name: of what is made, which is made once for all who ask for this name.
@@ -66,7 +68,9 @@ class Overviews:
         made = SharedRead(self._made(make), fresh_seconds=every_seconds / 2)
         texts = self._texts.setdefault(name, made)
         yield await texts.get()
-        while not self._is_stopped:
+        for _ in range(int(_MOST_SECONDS / every_seconds)):
+            if self._is_stopped:
+                return
             await asyncio.sleep(every_seconds)
             yield await texts.get()
 

@@ -79,6 +79,18 @@ valueFrom:
 {{- end }}
 {{- end }}
 
+{{/* Without a Secret, a proxy logs the users in: its header is among the settings. */}}
+{{- define "artifacts.web" -}}
+- name: ARTIFACTS_WEB_HOSTS
+  value: {{ join "," .Values.web.hosts | quote }}
+{{- with .Values.secrets.web }}
+{{- if .name }}
+- name: ARTIFACTS_WEB_LOGINS
+  {{- include "artifacts.secret" . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* A process that waits at its start for broker, database or S3 counts as alive. */}}
 {{- define "artifacts.live" -}}
 livenessProbe:

@@ -148,7 +148,8 @@ class TransferNode(Answer):
 
     Attributes:
         moved: bytes that the last attempt sent or fetched.
-        unverified_since: when a write of unknown outcome ended.
+        unverified_since: when an attempt ended, if what it left in the bucket was not compared
+            with the record since. It need not have written.
     """
 
     id: int

@@ -151,7 +151,7 @@ class Audit(Answer):
 
 
 class Unverified(Answer):
-    """Transfers that ended after a write of unknown outcome."""
+    """Ended transfers whose bucket was not compared with the record yet."""
 
     transfers: int
     since: datetime
