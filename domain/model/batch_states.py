@@ -92,7 +92,7 @@ def check_has_members(batch_id: int, mode: BatchMode, members: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaceChange:
-    """What is changed while a batch runs; None leaves it as it is.
+    """A change of a running batch; None changes nothing.
 
     Attributes:
         rate: members per second; 0 is no limit.
