@@ -134,6 +134,11 @@ def run_forking() -> None:
                 each._stop()
 
 
+def start_server() -> None:
+    """Start the process from which the others are forked, for all that are forked from this."""
+    _server(os.environ.get(_LINKED))
+
+
 def _start_process(process: ForkServerProcess, env: Mapping[str, str]) -> None:
     """Fork it from the process that has the libraries and was linked as this one should be."""
     connect = _server(env.get(_LINKED)).connect_to_new_process
@@ -141,10 +146,24 @@ def _start_process(process: ForkServerProcess, env: Mapping[str, str]) -> None:
         process.start()
 
 
+class _SharedServer(forkserver.ForkServer):
+    """One that processes use which are forked from the one that has started it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starter = os.getpid()
+
+    def ensure_running(self) -> None:
+        if os.getpid() == self._starter:
+            super().ensure_running()
+        else:
+            _resource_tracker.ensure_running()
+
+
 @cache
 def _server(linked: str | None) -> forkserver.ForkServer:
     """Start the process from which those with this value of LD_PRELOAD are forked."""
-    server = forkserver.ForkServer()
+    server = _SharedServer()
     server.set_forkserver_preload(_LIBRARIES)
     # Nothing of such an address is left in a directory if this process is killed.
     address = f"\0artifacts-tests-{uuid4().hex}"
