@@ -121,11 +121,16 @@ def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> Ended:
         return Ended(process.exitcode, *(each.read_text() for each in printed))
 
 
-def run_forking() -> None:
-    """Run `artifacts` with this process's arguments, and fork the Celery processes it starts."""
+def run_forking(module: str) -> None:
+    """Run a module with this process's arguments, and fork the Celery processes it starts."""
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    # It has the libraries by now, and no thread: a new process would load them once more.
+    with patch.object(forkserver.util, "spawnv_passfds", _fork_server):
+        start_server()
     lifeline.start = start
     try:
-        importlib.import_module("artifact_pipeline.worker.cli.main").main()
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:
         # Wait for them: each would live a moment longer than this process.
         if _server.cache_info().currsize:
@@ -137,6 +142,21 @@ def run_forking() -> None:
 def start_server() -> None:
     """Start the process from which the others are forked, for all that are forked from this."""
     _server(os.environ.get(_LINKED))
+
+
+def _fork_server(_path: str, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+    """Do as the new process would that multiprocessing starts."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        for each in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - their numbers
+            if each > 2 and each not in descriptors:
+                with suppress(OSError):  # the one of the listing
+                    os.close(each)
+        exec(arguments[-1])  # noqa: S102 - multiprocessing's own command
+    finally:
+        os._exit(0)
 
 
 def _start_process(process: ForkServerProcess, env: Mapping[str, str]) -> None:
