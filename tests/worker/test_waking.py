@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from kombu import Connection, Consumer, Queue
@@ -61,21 +61,21 @@ def consuming(broker: Valkey, options: dict[str, Any], taken: list[str]) -> Iter
             send(broker, options, ("configs", message("the last")))
 
 
-def send(broker: Valkey, options: dict[str, Any], *messages: tuple[str, str]) -> None:
+def send(broker: Valkey, options: dict[str, Any], *messages: tuple[str, bytes]) -> None:
     with Connection(broker.url, transport_options=options) as connection:
-        push(connection.default_channel, messages)
+        push(connection.default_channel, [(key, each.decode()) for key, each in messages])
 
 
 def wait_until_blocked(broker: Valkey) -> None:
     deadline = monotonic() + 10
     with broker.client() as client:
-        while not client.info("clients")["blocked_clients"]:  # type: ignore[index]
+        while not cast("dict[str, int]", client.info("clients"))["blocked_clients"]:
             assert monotonic() < deadline, "the worker does not wait"
 
 
 def lists_to_wait_at(broker: Valkey) -> dict[str, int]:
     with broker.client() as client:
-        return {key.decode(): client.llen(key) for key in client.keys("*" + wake_key(""))}  # type: ignore[misc,union-attr]
+        return {key.decode(): client.llen(key) for key in client.keys("*" + wake_key(""))}
 
 
 def test_a_message_wakes_a_worker_that_waits(broker: Valkey, options: dict[str, Any]) -> None:
