@@ -101,7 +101,8 @@ class Broker:
 
     def _completed(self, url: str) -> str:
         if not url.startswith(_TLS):
-            return url
+            # The URL of the database, as SQLAlchemy has it, names the broker too.
+            return url.replace("postgresql+psycopg://", "postgresql://", 1)
         return f"{url.partition('?')[0]}?{urlencode(self._options(url))}"
 
     def _options(self, url: str) -> dict[str, str]:

@@ -16,7 +16,15 @@ _REFUSED = (
     "DB index is out of range",
     "value is not an integer or out of range",  # a database's number of twenty digits
     "has no permissions to run",
+    # PostgreSQL: psycopg gives an error of a login no code.
+    "password authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    'FATAL:  role "',
+    'FATAL:  database "',
 )
+# PostgreSQL: a right, a schema or a function is missing.
+_REFUSED_STATES = frozenset({"42501", "3F000", "42883"})
 _OF_A_PIPELINE = "of pipeline caused error: "
 
 
@@ -24,7 +32,9 @@ def is_refused(error: BaseException) -> bool:
     """Return whether the broker answers, and will answer the same until a setting changes."""
     causes = (error, error.__cause__)
     is_denied = any(isinstance(cause, _DENIED) for cause in causes)
-    return is_denied or any(text in str(error) for text in _REFUSED)
+    states = {getattr(cause, "sqlstate", None) for cause in causes}
+    said = any(text in str(error) for text in _REFUSED)
+    return is_denied or said or not states.isdisjoint(_REFUSED_STATES)
 
 
 def error_text(error: BaseException) -> str:

@@ -64,7 +64,22 @@ RABBITMQ = BrokerKind(
     time_outs=("read_timeout", "write_timeout"),
     queue_arguments={"x-queue-type": "quorum"},
 )
-KINDS = (REDIS, SENTINEL, RABBITMQ)
+POSTGRESQL = BrokerKind(
+    name="PostgreSQL",
+    schemes=("postgresql://", "postgresql+psycopg://"),
+    example="postgresql://user:PASSWORD@host/database",
+    settings={
+        "broker_transport_options": {
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            # A worker hides what it holds from the others for so long, and renews that (seconds).
+            "visibility_timeout": 40,
+        },
+        # A publish opens a connection of its own: each child would keep one of the server's.
+        "broker_pool_limit": 0,
+    },
+)
+KINDS = (REDIS, SENTINEL, RABBITMQ, POSTGRESQL)
 
 
 def kind_of_url(url: str) -> BrokerKind | None:

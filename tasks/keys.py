@@ -4,11 +4,13 @@ from typing import Any
 
 from celery import Celery
 from kombu import Queue
+from kombu.transport import TRANSPORT_ALIASES
 from redis import Redis
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.broker import MASTER_VARIABLE, URL_VARIABLE, Broker
 from artifact_pipeline.tasks.broker_kinds import (
+    POSTGRESQL,
     REDIS,
     REDIS_OPTION,
     SENTINEL,
@@ -37,6 +39,9 @@ def use_broker(app: Celery, broker: Broker) -> None:
     app.conf.update(broker_url=url)
     kind = kind_of_url(broker.url) or REDIS
     app.conf.update(kind.settings)
+    if kind is POSTGRESQL:
+        # kombu looks transports up by the scheme, in a table of the process.
+        TRANSPORT_ALIASES["postgresql"] = "artifact_pipeline.tasks.pgmq_transport:Transport"
     if kind.queue_arguments and app.conf.task_queues:
         app.conf.task_queues = [
             Queue(each.name, each.exchange, each.routing_key, queue_arguments=kind.queue_arguments)

@@ -4,6 +4,7 @@ Where a password has a question mark in it, the rest of it stands where options 
 """
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs
@@ -11,6 +12,7 @@ from urllib.parse import SplitResult, parse_qs
 from artifact_pipeline.tasks.broker import MASTER_VARIABLE, PREFIX_VARIABLE
 from artifact_pipeline.tasks.broker_kinds import (
     KINDS,
+    POSTGRESQL,
     RABBITMQ,
     REDIS,
     SENTINEL,
@@ -85,6 +87,29 @@ def _check_amqp(url: str, parts: SplitResult, kind: BrokerKind) -> None:
     _check_options(url, parts, {"connect_timeout", "heartbeat"})
 
 
+def _check_postgresql(url: str, _parts: SplitResult, kind: BrokerKind) -> None:
+    if not (find_spec("psycopg") and find_spec("pgmq")):
+        raise ValueError(
+            "PostgreSQL as the broker needs more packages. Install them:"
+            " pip install 'artifact-pipeline[pgmq]'"
+        )
+    from psycopg import Error  # noqa: PLC0415 - of its brokers alone
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - the same
+
+    try:
+        given = conninfo_to_dict(url.replace("postgresql+psycopg://", "postgresql://", 1))
+    except Error:
+        raise ValueError(f"libpq cannot read it. Example: {kind.example}") from None
+    if not given.get("dbname"):
+        raise ValueError(f"no database. Example: {kind.example}")
+    if (authority := given.get("sslrootcert")) and not _is_found(str(authority)):
+        raise ValueError("sslrootcert: the file does not exist. Correct the path")
+
+
+def _is_found(authority: str) -> bool:
+    return authority == "system" or Path(authority).exists()
+
+
 def _check_options(url: str, parts: SplitResult, known: set[str]) -> None:
     # kombu hands them on to the client, which ends with a traceback if it does not know one.
     options = parse_qs(parts.query, keep_blank_values=True)
@@ -111,6 +136,7 @@ _CHECKS: Mapping[str, Callable[[str, SplitResult, BrokerKind], None]] = {
     REDIS.name: _check_redis,
     SENTINEL.name: _check_redis,
     RABBITMQ.name: _check_amqp,
+    POSTGRESQL.name: _check_postgresql,
 }
 if missing := {kind.name for kind in KINDS} - _CHECKS.keys():
     raise AssertionError(f"no check of the URLs of {missing}")

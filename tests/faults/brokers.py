@@ -19,6 +19,7 @@ from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.deployments.rabbitmq_server import RabbitMq
 from tests.deployments.sentinel_group import SentinelGroup
+from tests.faults.pgmq_broker import PgmqBroker
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.queues import QUEUES, redis_messages
@@ -260,10 +261,16 @@ def _has_usual_properties(envelope: dict[str, Any]) -> bool:
     return isinstance(given, dict) and {**given, "correlation_id": None} == usual
 
 
+def _in_database(place: Place) -> StormBroker:
+    assert place.postgres is not None
+    return PgmqBroker(place.postgres, place.database)
+
+
 BROKERS: Mapping[str, Callable[[Place], StormBroker]] = {
     "valkey": ValkeyBroker,
     "sentinel": SentinelBroker,
     "rabbitmq": RabbitMqBroker,
+    "postgresql": _in_database,
 }
 """By the names that `python -m tests.faults --broker` takes."""
 

@@ -137,6 +137,19 @@ def _examine_amqp(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu 
     yield ok("messages of dead workers", "the broker itself delivers them again")
 
 
+def _examine_pgmq(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu channel
+    connection = channel.connection.statements
+    yield ok("broker", f"PostgreSQL {_version(connection.info.server_version)} answers")
+    refused_write = ask(records_of(channel).check_writes)[1]
+    if refused_write is not None:
+        yield _refusing(refused_write)
+    yield ok("messages of dead workers", "they show themselves within 40 s")
+
+
+def _version(number: int) -> str:
+    return f"{number // 10_000}.{number % 10_000}"
+
+
 @dataclass(frozen=True)
 class _OfKind:
     """Check one kind of broker.
@@ -153,6 +166,7 @@ class _OfKind:
 _KINDS: Mapping[str, _OfKind] = {
     "redis": _OfKind(require_scripts, _examine),
     "amqp": _OfKind(lambda _channel: None, _examine_amqp),
+    "pgmq": _OfKind(lambda _channel: None, _examine_pgmq),
 }
 """By kombu's type of the driver."""
 
