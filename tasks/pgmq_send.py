@@ -1,6 +1,5 @@
 """The messages of a request as rows of PostgreSQL, for the transaction that makes the request."""
 
-import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -11,8 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 from artifact_pipeline.domain.model.transfers import Transfer
 from artifact_pipeline.tasks.app import broker_urls
 from artifact_pipeline.tasks.broker_kinds import POSTGRESQL, kind_of_url
-from artifact_pipeline.tasks.pgmq_queues import table_of
-from artifact_pipeline.tasks.pgmq_transport import Channel
+from artifact_pipeline.tasks.pgmq_channel import Channel
 from artifact_pipeline.tasks.publish import messages_of
 
 
@@ -48,8 +46,8 @@ class _CollectingChannel(Channel):
         super().__init__(*args, **kwargs)
         self.rows: list[tuple[str, str]] = []
 
-    def _put(self, queue: str, message: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - kombu's
-        self.rows.append((table_of(queue), json.dumps(message)))
+    def send(self, messages: Sequence[tuple[str, str]]) -> None:
+        self.rows.extend(messages)
 
     def _new_queue(self, queue: str, **_: Any) -> None:  # noqa: ANN401 - kombu's
         """Leave it: the queue is there, or the message goes by the broker."""

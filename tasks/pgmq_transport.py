@@ -8,32 +8,22 @@ producer. This one has a connection that listens, which the loop watches.
 Commands to workers, their answers and events are notifications (NOTIFY), which nothing keeps.
 """
 
-import json
-import socket
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
 from select import select
-from queue import Empty
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 from kombu.transport import virtual
-from kombu.transport.virtual.exchange import STANDARD_EXCHANGE_TYPES, FanoutExchange
-from psycopg.conninfo import conninfo_to_dict
 
 from artifact_pipeline.domain.redaction import redact
-from artifact_pipeline.tasks.message_body import LONGEST
+from artifact_pipeline.tasks.pgmq_channel import Channel
+from artifact_pipeline.tasks.pgmq_connection import Connection, connect
 from artifact_pipeline.tasks.pgmq_queues import (
-    SEND,
-    channel_of,
-    channel_of_queue,
     create_queue,
     install,
     is_transient,
-    packed,
     table_of,
     unpacked,
 )
@@ -42,196 +32,6 @@ _POLL_SECONDS = 1.0
 """Interval of looks at the queues, since a message may come without a notification."""
 _RENEWALS = 4
 """Within the time for which a message is hidden."""
-_REPLIES = "reply.celery.pidbox"
-_OPTIONS = {
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 4,
-    "application_name": "artifacts broker",
-}
-_READ = f"""
-SELECT msg_id, CASE WHEN octet_length(message::text) <= {LONGEST} THEN message::text END
-FROM pgmq.read(%s, %s, %s) ORDER BY msg_id
-"""
-
-
-class AnswerTimeoutError(psycopg.OperationalError):
-    """The server does not answer."""
-
-
-class _Connection(psycopg.Connection[Any]):
-    """A connection that fails if an answer takes too long: a dead peer may never close it."""
-
-    answer_seconds = 30.0
-
-    def wait(self, gen: Generator[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - psycopg's
-        return super().wait(self._timed(gen), *args, **kwargs)
-
-    def _timed(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        until = monotonic() + self.answer_seconds
-        try:
-            wanted = next(gen)
-            while True:
-                ready = yield wanted
-                if not ready and monotonic() > until:
-                    self.pgconn.finish()
-                    raise AnswerTimeoutError("the server does not answer")
-                wanted = gen.send(ready)
-        except StopIteration as end:
-            return end.value
-
-
-class Channel(virtual.Channel):
-    """The queues, and what this process holds of them."""
-
-    supports_fanout = True
-    do_restore = False
-    exchange_types = {**STANDARD_EXCHANGE_TYPES, "topic": FanoutExchange}
-    connection: Any
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
-        super().__init__(*args, **kwargs)
-        self._exchange_of: dict[str, str] = {}
-        self._order: deque[str] = deque()
-
-    def basic_consume(self, queue: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
-        super().basic_consume(queue, *args, **kwargs)
-        if not is_transient(queue):
-            self._order.append(queue)
-            self.connection.listen(channel_of_queue(queue), None)
-            return
-        exchange = self._exchange_of.get(queue)
-        self.connection.listen(channel_of(exchange or queue), queue)
-
-    def basic_cancel(self, consumer_tag: str) -> Any:  # noqa: ANN401 - kombu's
-        queue = self._tag_to_queue.get(consumer_tag)
-        with suppress(ValueError):
-            self._order.remove(queue)
-        return super().basic_cancel(consumer_tag)
-
-    @property
-    def has_queues(self) -> bool:
-        """Whether messages are consumed here, and not notifications alone."""
-        return bool(self._order)
-
-    def take(self) -> bool:
-        """Deliver messages of the queues, as many as may be held; return whether there were any."""
-        for _ in range(len(self._order)):
-            if not self.qos.can_consume():
-                return False
-            queue = self._order[0]
-            self._order.rotate(-1)
-            if self._take_of(queue):
-                return True
-        return False
-
-    def _take_of(self, queue: str) -> bool:
-        most = self.qos.can_consume_max_estimate() or 1
-        table, seconds = table_of(queue), self.connection.visibility_timeout
-        rows = self.connection.execute(_READ, table, seconds, most)
-        for number, text in rows:
-            message = self.accepted(queue, f"{table}:{number}", text)
-            if message is None:
-                self._settle([number], table)
-            else:
-                self.connection._deliver(message, queue)  # noqa: SLF001 - as kombu's own do
-        return bool(rows)
-
-    def accepted(self, queue: str, tag: str, text: str | None) -> dict[str, Any] | None:  # noqa: ARG002 - for a worker
-        """Return the message of this text, or None if it is none; a worker looks closer."""
-        message = json.loads(text or "null")
-        if not isinstance(message, dict):
-            return None
-        message["properties"] = {**(message.get("properties") or {}), "delivery_tag": tag}
-        return message
-
-    def renew(self) -> None:
-        """Keep what is held hidden from the other workers."""
-        held: dict[str, list[int]] = {}
-        for tag in self.qos._delivered:  # noqa: SLF001 - kombu's own record
-            table, _, number = tag.rpartition(":")
-            if table and tag not in self.qos._dirty:  # noqa: SLF001 - the same
-                held.setdefault(table, []).append(int(number))
-        for table, numbers in held.items():
-            seconds = self.connection.visibility_timeout
-            self.connection.execute(
-                "SELECT FROM pgmq.set_vt(%s, %s::bigint[], %s)", table, numbers, seconds
-            )
-
-    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - kombu's
-        self._settle_tag(delivery_tag)
-        super().basic_ack(delivery_tag)
-
-    def basic_reject(self, delivery_tag: str, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
-        if requeue:
-            table, _, number = delivery_tag.rpartition(":")
-            self.connection.execute("SELECT FROM pgmq.set_vt(%s, %s, 0)", table, int(number))
-        else:
-            self._settle_tag(delivery_tag)
-        super().basic_ack(delivery_tag)
-
-    def _settle_tag(self, delivery_tag: str) -> None:
-        table, _, number = delivery_tag.rpartition(":")
-        if table:
-            self._settle([int(number)], table)
-        self.connection.wake()
-
-    def _settle(self, numbers: Sequence[int], table: str) -> None:
-        self.connection.execute("SELECT FROM pgmq.delete(%s, %s::bigint[])", table, list(numbers))
-
-    def _lookup(self, exchange: str, routing_key: str, default: Any = None) -> list[str]:  # noqa: ANN401 - kombu's
-        if exchange == _REPLIES:  # the queue is another process's, which alone has declared it
-            return [f"{routing_key}.{exchange}"]
-        found: list[str] = super()._lookup(exchange, routing_key, default)
-        return found
-
-    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:  # noqa: ARG002 - kombu's
-        if isinstance(self.typeof(exchange), FanoutExchange):
-            self._exchange_of[queue] = exchange
-
-    def _put(self, queue: str, message: dict[str, Any], **_: Any) -> None:  # noqa: ANN401 - kombu's
-        if is_transient(queue):
-            self._notify(queue, message)
-        else:
-            self.connection.execute(SEND, [table_of(queue)], [json.dumps(message)])
-
-    def _put_fanout(self, exchange: str, message: dict[str, Any], *_: Any, **__: Any) -> None:  # noqa: ANN401 - kombu's
-        self._notify(exchange, message)
-
-    def _notify(self, name: str, message: dict[str, Any]) -> None:
-        if text := packed(message):
-            self.connection.execute("SELECT pg_notify(%s, %s)", channel_of(name), text)
-
-    def _new_queue(self, queue: str, **_: Any) -> None:  # noqa: ANN401 - kombu's
-        self.connection.create(queue)
-
-    def _has_queue(self, queue: str, **_: Any) -> bool:  # noqa: ANN401 - kombu's
-        return is_transient(queue) or self.connection.has(queue)
-
-    def _get(self, queue: str, **_: Any) -> Any:  # noqa: ANN401 - kombu's
-        seconds = self.connection.visibility_timeout
-        for number, text in self.connection.execute(_READ, table_of(queue), seconds, 1):
-            message = self.accepted(queue, f"{table_of(queue)}:{number}", text)
-            if message is not None:
-                return message
-        raise Empty
-
-    def _size(self, queue: str) -> int:
-        if is_transient(queue) or not self.connection.has(queue):
-            return 0
-        sql = f'SELECT count(*) FROM pgmq."q_{table_of(queue)}" WHERE vt <= clock_timestamp()'  # noqa: S608 - letters, digits and underscores
-        return int(self.connection.execute(sql)[0][0])
-
-    def _purge(self, queue: str) -> int:
-        if not self.connection.has(queue):
-            return 0
-        rows = self.connection.execute(f'DELETE FROM pgmq."q_{table_of(queue)}" RETURNING 1')  # noqa: S608 - the same
-        return len(rows)
-
-    def _delete(self, queue: str, *_: Any, **__: Any) -> None:  # noqa: ANN401 - kombu's
-        if not is_transient(queue) and self.connection.has(queue):
-            self.connection.execute("SELECT pgmq.drop_queue(%s)", table_of(queue))
-        self.connection.forget(queue)
 
 
 class Transport(virtual.Transport):
@@ -242,11 +42,15 @@ class Transport(virtual.Transport):
     default_port = 5432
     can_parse_url = True
     implements = virtual.Transport.implements.extend(
-        asynchronous=True, exchange_type=frozenset(["direct", "topic", "fanout"])
+        asynchronous=True,
+        batch_publish=True,
+        exchange_type=frozenset(["direct", "topic", "fanout"]),
     )
     # A server that answers with an error is away: it may be a standby just now.
     connection_errors = (*virtual.Transport.connection_errors, psycopg.Error)
-    channels: list[Channel]
+    channels: Any
+    client: Any
+    _callbacks: Any
 
     def __init__(self, client: Any, **kwargs: Any) -> None:  # noqa: ANN401 - kombu's
         super().__init__(client, **kwargs)
@@ -254,13 +58,13 @@ class Transport(virtual.Transport):
         self.visibility_timeout = int(options.get("visibility_timeout", 40))
         self._answer_seconds = float(options.get("socket_timeout", 30))
         self._connect_seconds = float(options.get("socket_connect_timeout", 5))
-        self._statements: _Connection | None = None
-        self._listener: _Connection | None = None
+        self._statements: Connection | None = None
+        self._listener: Connection | None = None
         self._queues: dict[str, list[str | None]] = {}
         self._noticed: deque[tuple[str, str]] = deque()
         self._known: set[str] = set()
         self._wanted = True
-        self._leave_loop: Callable[[], None] = _nothing
+        self._leave_loop: Any = _nothing
 
     # Statements
 
@@ -292,16 +96,12 @@ class Transport(virtual.Transport):
         """Look again whether this queue exists."""
         self._known.discard(queue)
 
-    def _connect(self) -> _Connection:
-        given = self.client.hostname
-        known = conninfo_to_dict(given)
-        options: dict[str, Any] = {
-            "connect_timeout": max(1, round(self._connect_seconds)),
-            **{name: value for name, value in _OPTIONS.items() if name not in known},
-        }
-        connection = _Connection.connect(given, autocommit=True, prepare_threshold=None, **options)
-        connection.answer_seconds = self._answer_seconds
-        return connection
+    def _connect(self) -> Connection:
+        return connect(
+            self.client.hostname,
+            connect_seconds=self._connect_seconds,
+            answer_seconds=self._answer_seconds,
+        )
 
     # Of kombu
 
@@ -356,7 +156,9 @@ class Transport(virtual.Transport):
         found = False
         while self._noticed:
             found = self._deliver_notice(*self._noticed.popleft()) or found
-        return any([channel.take() for channel in list(self.channels)]) or found
+        for channel in list(self.channels):
+            found = channel.take() or found
+        return found
 
     def _deliver_notice(self, channel: str, payload: str) -> bool:
         queues = [queue for queue in self._queues.get(channel, ()) if queue in self._callbacks]
@@ -374,13 +176,17 @@ class Transport(virtual.Transport):
         while notice := connection.notifies():
             self._noticed.append((notice.relname.decode(), notice.extra.decode(errors="replace")))
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:  # noqa: ANN401, ARG002 - kombu's
+    def drain_events(  # type: ignore[override]
+        self,
+        connection: Any,  # noqa: ANN401, ARG002 - kombu's
+        timeout: float | None = None,
+    ) -> None:
         """Wait for something to deliver. Raises: TimeoutError."""
         until = None if timeout is None else monotonic() + timeout
         while not self.look():
             rest = _POLL_SECONDS if until is None else min(_POLL_SECONDS, until - monotonic())
             if rest <= 0:
-                raise socket.timeout
+                raise TimeoutError
             if select([self.listener], [], [], rest)[0]:
                 self._read_notices()
 
@@ -418,4 +224,3 @@ class Transport(virtual.Transport):
 
 def _nothing() -> None:
     """Do nothing: no loop is entered yet."""
-

@@ -12,8 +12,9 @@ from typing import Any
 import psycopg
 from celery import Celery
 
-from artifact_pipeline.tasks import pgmq_transport
-from artifact_pipeline.tasks.message_validation import RefusedError, rebuild_message
+from artifact_pipeline.tasks import pgmq_channel, pgmq_transport
+from artifact_pipeline.tasks.message_body import RefusedError
+from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.tasks.pgmq_records import keep_letter
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def guard_pgmq(
     pgmq_transport.Transport.Channel = Channel
 
 
-class Channel(pgmq_transport.Channel):
+class Channel(pgmq_channel.Channel):
     """A channel with a look at each message that is delivered.
 
     Whatever Celery raises while it unpacks a message ends the worker, and then the next one.
@@ -69,9 +70,10 @@ class Channel(pgmq_transport.Channel):
     def accepted(self, queue: str, tag: str, text: str | None) -> dict[str, Any] | None:
         """Return the message, rebuilt from validated fields, or None if there is nothing to do."""
         element = (text or "").encode(errors="replace")
+        if text is None:
+            self._refuse(queue, element, "size")
+            return None
         try:
-            if text is None:
-                raise RefusedError("size")
             if self.is_handled(element):
                 return None
             message: dict[str, Any] = json.loads(rebuild_message(element, queue, tag))
