@@ -16,6 +16,7 @@ _TRANSIENT = ("celery.pidbox", "celeryev")
 """Parts of the names of queues for remote control, its answers and events."""
 _LONGEST_NAME = 47
 """Of a queue, by PGMQ."""
+_READABLE = 30
 _LONGEST_CHANNEL = 57
 """Of NOTIFY, without the prefix: PostgreSQL takes 63 bytes."""
 _LONGEST_NOTICE = 7_900
@@ -39,9 +40,11 @@ def is_transient(queue: str) -> bool:
 
 
 def table_of(queue: str) -> str:
-    """Return PGMQ's name of a queue, as kombu's own transport makes it."""
-    name = re.sub(r"[^0-9a-z_]", "_", queue.lower())
-    return name if len(name) <= _LONGEST_NAME else f"{name[:30]}_{_digest(queue)}"
+    """Return PGMQ's name of a queue: its own, or one that no other queue has."""
+    if re.fullmatch(rf"[0-9a-z_]{{1,{_LONGEST_NAME}}}", queue):
+        return queue
+    readable = re.sub(r"[^0-9a-z_]", "_", queue.lower())[:_READABLE]
+    return f"{readable}_{_digest(queue)}"
 
 
 def channel_of_queue(queue: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, parse_qs
 
 from artifact_pipeline.tasks.broker import MASTER_VARIABLE, PREFIX_VARIABLE
 from artifact_pipeline.tasks.broker_kinds import (
+    AMQPS_OPTIONS,
     KINDS,
     POSTGRESQL,
     RABBITMQ,
@@ -65,8 +66,8 @@ def check_has_prefix(url: str, prefix: str) -> None:
     kind = kind_of_url(url)
     if prefix and kind is not None and not kind.prefix_option:
         raise ValueError(
-            f"{PREFIX_VARIABLE}: {kind.name} has no prefixes. Give each environment a virtual host"
-            " of its own, at the end of the URL"
+            f"{PREFIX_VARIABLE}: {kind.name} has no prefixes. Give each environment a"
+            f" {kind.own_place} of its own, at the end of the URL"
         )
 
 
@@ -77,14 +78,17 @@ def _check_redis(url: str, parts: SplitResult, kind: BrokerKind) -> None:
             raise ValueError("no path of a socket. Example: redis+socket:///run/redis.sock")
     elif path and not path.isdecimal():
         raise ValueError(f"the path is not the number of a database. Example: {kind.example}")
-    _check_options(url, parts, _redis_options(with_tls=kind is REDIS))
+    _check_options(
+        url, parts, _redis_options(with_tls=kind is REDIS or url.startswith("sentinels://"))
+    )
 
 
 def _check_amqp(url: str, parts: SplitResult, kind: BrokerKind) -> None:
     if not parts.hostname:
         raise ValueError(f"no host. Example: {kind.example}")
     _ = parts.port  # raises a ValueError that quotes nothing of it
-    _check_options(url, parts, {"connect_timeout", "heartbeat"})
+    known = {"connect_timeout", "heartbeat"}
+    _check_options(url, parts, {*known, *AMQPS_OPTIONS} if url.startswith("amqps://") else known)
 
 
 def _check_postgresql(url: str, _parts: SplitResult, kind: BrokerKind) -> None:
