@@ -76,9 +76,14 @@ class Browser:
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self._cdp("Emulation.setEmulatedMedia", features=[feature])
 
+    @property
+    def keeps_pictures(self) -> bool:
+        """Whether pictures of whole pages are wanted."""
+        return bool(os.environ.get("ARTIFACTS_PICTURES"))
+
     def photograph_page(self, name: str, width: int) -> None:
         """Keep a small picture of the whole page, if pictures are wanted."""
-        if not os.environ.get("ARTIFACTS_PICTURES"):
+        if not self.keeps_pictures:
             return
         height = self.chrome.execute_script("return document.documentElement.scrollHeight")
         clip = {"x": 0, "y": 0, "width": width, "height": min(height, _TALLEST), "scale": 1}
