@@ -45,6 +45,7 @@ GOALS = [
     Goal("1,000 run configs of one job, requested to recorded", "s5cmd", 1, Unit.UPLOADS),
     *(Goal("1 GiB up", peer, 1, Unit.SPEED) for peer in ("naive", "boto3", "s5cmd")),
     Goal("1 GiB down", "boto3", 1, Unit.SPEED),
+    Goal("1 GiB down", "s5cmd, then sync", 0.95, Unit.SPEED),
     Goal("1 GiB of results in 2,000 files", "zipfile at our level 1, then s5cmd", 2, Unit.SPEED),
     Goal("publishing 5,000 requests, 100 new jobs a commit", "naive", 5, Unit.REQUESTS),
     Goal("publishing 1,000 requests, one new job a commit", "naive", 1, Unit.REQUESTS),

@@ -118,6 +118,7 @@ class _LargeFile:
     def _down_by_ours(self, artifact: Artifact) -> Measured:
         os.link(self._file, self._made.path(artifact))
         self._upload(artifact)
+        self._look_at(artifact)
         self._made.path(artifact).unlink()
         return self._measured(*watched(self._workers[OURS].pid, lambda: self._download(artifact)))
 
@@ -133,25 +134,34 @@ class _LargeFile:
     def _down_by_naive(self, artifact: Artifact) -> Measured:
         os.link(self._file, self._made.path(artifact))
         self._by_naive(artifact, naive.upload_run_logs, RunRow.results_url)
+        self._look_at(artifact)
         self._made.path(artifact).unlink()
         return self._by_naive(artifact, naive.download_run_logs, RunRow.config_url)
 
     def _down_by_boto3(self, artifact: Artifact) -> Measured:
-        self._by_s5cmd(str(self._file), self._url(artifact))
+        self._put_by_s5cmd(artifact)
         return self._by_boto3("boto3-down", key_of(artifact), str(self._made.path(artifact)))
 
     def _down_by_s5cmd(self, artifact: Artifact) -> Measured:
-        self._by_s5cmd(str(self._file), self._url(artifact))
+        self._put_by_s5cmd(artifact)
         return self._by_s5cmd(self._url(artifact), str(self._made.path(artifact)))
 
     def _down_by_s5cmd_to_disk(self, artifact: Artifact) -> Measured:
         """Flush the file as a download of ours does."""
-        self._by_s5cmd(str(self._file), self._url(artifact))
+        self._put_by_s5cmd(artifact)
         began = time.perf_counter()
         fetched = self._by_s5cmd(self._url(artifact), str(self._made.path(artifact)))
         with self._made.path(artifact).open("rb") as file:
             os.fsync(file.fileno())
         return {**fetched, Unit.SPEED: self._size_mib / (time.perf_counter() - began)}
+
+    def _put_by_s5cmd(self, artifact: Artifact) -> None:
+        self._by_s5cmd(str(self._file), self._url(artifact))
+        self._look_at(artifact)
+
+    def _look_at(self, artifact: Artifact) -> None:
+        """Have rclone hash the object, as it does once for each object that it is asked about."""
+        self._made.stack.client().head_object(Bucket=self._bucket, Key=key_of(artifact))
 
     def _by_naive(
         self, artifact: Artifact, task: Any, mark: InstrumentedAttribute[str | None]

@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 
@@ -12,10 +13,14 @@ from artifact_pipeline.domain.errors import (
     StoreUnavailableError,
     TargetExistsError,
 )
+from artifact_pipeline.domain.model.checksums import SHA256
 from artifact_pipeline.domain.model.digests import feed, sha256_of
 from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.domain.ports.object_store import IObjectReader, Verifier
 from artifact_pipeline.domain.ports.workspace import IPartialFile, ITarget
+
+Follow = Callable[[int, Callable[[], None]], None]
+"""Reads a file on, up to a byte. The second argument is called between chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +87,25 @@ class Fetch:
             raise TargetExistsError
         range_size = self.reader.range_size(source, self.range_size)
         with target.partial(source, range_size) as partial:
-            verifier = self.reader.verifier(source)
+            whole = _WholeFile(source, partial, self.reader.verifier(source))
             ranges = _Ranges(self, source, range_size, partial, checkpoint, progress)
-            ranges.fetch()
+            ranges.fetch(None if _may_be_proven(source, ranges.count) else whole.read_on)
             if source.sha256 and self.reader.is_proven(source, ranges.in_order):
                 sha256 = source.sha256
             else:
-                sha256 = _read_back(partial, source, verifier, checkpoint)
+                whole.read_on(source.size, checkpoint)
+                sha256 = whole.verified()
             # This is the last check before the file appears.
             checkpoint()
             partial.finish(replace=replace)
         return Fetched(source.size, sha256, ranges.bytes_fetched)
+
+
+def _may_be_proven(source: BucketObject, ranges: int) -> bool:
+    """Return whether the digests of so many ranges can be all that its checksum is made of."""
+    checksum = source.checksum(SHA256)
+    has_parts = checksum is not None and checksum.parts == ranges
+    return source.sha256 is not None and (ranges == 1 or has_parts)
 
 
 class _StoppedError(Exception):
@@ -115,28 +128,43 @@ class _Ranges:
     progress: Callable[[int], None]
     bytes_fetched: int = 0
     digests: dict[int, bytes] = field(default_factory=dict)
+    _followed: int = 0
     _counting: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def count(self) -> int:
+        return -(-self.source.size // self.range_size)
 
     @property
     def in_order(self) -> list[bytes]:
         return [self.digests[number] for number in sorted(self.digests)]
 
-    def fetch(self) -> None:
+    def fetch(self, follow: Follow | None) -> None:
+        """Have all ranges in the file.
+
+        Args: `follow` reads what is there without a gap, while further ranges come.
+        """
         marks = self.partial.marks
-        numbers = range(-(-self.source.size // self.range_size))
         with ThreadPoolExecutor(self.how.threads) as pool:
             under_way = [
                 pool.submit(copy_context().run, self._have_one, number, marks.get(number))
-                for number in numbers
+                for number in range(self.count)
             ]
             try:
                 for future in as_completed(under_way):
                     future.result()
+                    with suppress(_StoppedError):
+                        self._follow(follow)
             except BaseException:
                 self._stopped.set()  # what interrupted may not have come from a range
                 pool.shutdown(cancel_futures=True)
                 raise
+
+    def _follow(self, follow: Follow | None) -> None:
+        while follow is not None and self._followed in self.digests:
+            follow(self._bounds(self._followed)[1], self._go_on)
+            self._followed += 1
 
     def _have_one(self, number: int, mark: bytes | None) -> None:
         try:
@@ -190,24 +218,36 @@ class _Ranges:
             self.progress(size)
 
 
-def _read_back(
-    partial: IPartialFile,
-    source: BucketObject,
-    verifier: Verifier,
-    checkpoint: Callable[[], None],
-) -> str:
-    """Compare the whole file with what the store says of the object, and return its SHA-256."""
-    whole = hashlib.sha256()
-    # If a SHA-256 is known, the verifier compares with it.
-    takers = [verifier.update] if source.sha256 else [verifier.update, whole.update]
-    size = feed(partial.chunks(), *takers, checkpoint=checkpoint)
-    try:
-        _compare(size, source.size)
-        verifier.check()
-    except ChecksumMismatchError:
-        partial.discard()
-        raise
-    return source.sha256 or whole.hexdigest()
+@dataclass(slots=True)
+class _WholeFile:
+    """Compares the whole file with what the store says of the object.
+
+    It is read in order, as far as it is there: a pass after the last range would make its threads
+    wait for one.
+    """
+
+    source: BucketObject
+    partial: IPartialFile
+    verifier: Verifier
+    _size: int = 0
+    _sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def read_on(self, stop: int, checkpoint: Callable[[], None]) -> None:
+        """Read what comes before a byte, and was not read yet."""
+        # If a SHA-256 is known, the verifier compares with it.
+        takers = [] if self.source.sha256 else [self._sha256.update]
+        chunks = self.partial.chunks(self._size, stop)
+        self._size += feed(chunks, self.verifier.update, *takers, checkpoint=checkpoint)
+
+    def verified(self) -> str:
+        """Return the SHA-256 of the file. Raises: ChecksumMismatchError, without the file."""
+        try:
+            _compare(self._size, self.source.size)
+            self.verifier.check()
+        except ChecksumMismatchError:
+            self.partial.discard()
+            raise
+        return self.source.sha256 or self._sha256.hexdigest()
 
 
 def _compare(size: int, expected: int) -> None:

@@ -172,7 +172,7 @@ class TestOtherBytes:
         # Given a file of which bytes are missing, and nothing to compare but the size
         monkeypatch.setattr(
             "artifact_pipeline.domain.fakes.objects.InMemoryPartialFile.chunks",
-            lambda *_: iter([CONTENT[:-1]]),
+            lambda _self, start, stop: iter([CONTENT[:-1][start:stop]]),
         )
         # When / Then
         with pytest.raises(

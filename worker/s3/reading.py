@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, HeadObjectOutputTypeDef
 
-CHUNK = 1024 * 1024
+CHUNK = 256 * 1024
+"""What the cache of a core holds while it is received, hashed and written."""
 _FACTOR = 4
 """Parts that many times as large as the wanted ranges, or as small, are taken for ranges."""
 
