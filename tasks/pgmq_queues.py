@@ -33,7 +33,7 @@ FROM (
     FROM unnest(%s::text[], %s::text[]) AS given(queue, message)
 ) AS sent
 """
-"""Sends messages, and wakes the workers. Its channels have the names that PGMQ's notifications have."""
+"""Sends messages, and wakes the workers. The channels are PGMQ's own."""
 
 
 def is_transient(queue: str) -> bool:

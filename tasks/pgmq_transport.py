@@ -189,7 +189,9 @@ class Transport(virtual.Transport):
         return found
 
     def _deliver_notice(self, channel: str, payload: str) -> bool:
-        queues = [queue for queue in self._queues.get(channel, ()) if queue in self._callbacks]
+        queues = [
+            queue for queue in self._queues.get(channel, ()) if queue and queue in self._callbacks
+        ]
         message = unpacked(payload) if queues else None
         if message is None:
             return False
