@@ -282,8 +282,8 @@ def _confirmed(recorded: BucketObject | None, existing: BucketObject | None) -> 
 def _as_recorded(existing: BucketObject, recorded: BucketObject | None) -> BucketObject | None:
     """Return the object with the digests of its row, if nothing tells that they are others.
 
-    Some stores answer a multipart upload with another ETag than later looks, and a bucket that was
-    moved has new ones. What the store says of the parts comes before what a row says.
+    Some stores answer a write with another version than later looks, and objects that were moved
+    have new ones. What the store says of the parts comes before what a row says.
     """
     if recorded is None or existing.size != recorded.size:
         return None
