@@ -16,7 +16,7 @@ import pytest
 from artifact_pipeline.domain.model.keys import file_name
 from artifact_pipeline.worker.demo.story import SCENES
 from artifact_pipeline.worker.s3.client import make_client
-from tests.cli.command_process import CommandProcess, ForkingProcess, ParentProcess
+from tests.cli.command_process import CommandProcess, ParentProcess
 from tests.cli.commands import Command
 
 pytestmark = pytest.mark.processes
@@ -78,7 +78,7 @@ def test_kept_up_it_shows_a_users_own_results_until_ctrl_c(
     for name, text in {**files, "notes.txt": "not a result"}.items():
         (results / name).parent.mkdir(parents=True, exist_ok=True)
         (results / name).write_text(text)
-    with ForkingProcess(tmp_path, "demo", "--keep", "--results-dir", str(results)) as demo:
+    with CommandProcess(tmp_path, "demo", "--keep", "--results-dir", str(results)) as demo:
         # When
         demo.wait_for("artifacts jobs upload")
         settings = exports(demo.err)
@@ -124,7 +124,7 @@ def test_a_signal_leaves_nothing_behind(
     tmp_path: Path, number: signal.Signals, words: str, expected: int
 ) -> None:
     # Given
-    with ForkingProcess(tmp_path, "demo") as demo:
+    with CommandProcess(tmp_path, "demo") as demo:
         demo.wait_for(words)
         before = demo.processes()
         assert len(before) >= 3, "itself, the broker and S3"
