@@ -124,7 +124,7 @@ def _serve(read: int, write: int) -> None:
         os.dup2(write, 1)
         os.close(read)
         os.close(write)
-        sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: PTH123, SIM115
+        sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
         sys.argv = ["-c"]
         exec(eval(sys.stdin.readline()))  # noqa: S102, S307 - execnet's own first line
         threading._shutdown()  # type: ignore[attr-defined]

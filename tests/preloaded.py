@@ -126,7 +126,7 @@ def run_forking(module: str) -> None:
     for name in _LIBRARIES:
         importlib.import_module(name)
     # It has the libraries by now, and no thread: a new process would load them once more.
-    with patch.object(forkserver.util, "spawnv_passfds", _fork_server):
+    with patch("multiprocessing.util.spawnv_passfds", _fork_server):
         start_server()
     lifeline.start = start
     try:
