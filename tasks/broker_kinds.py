@@ -30,6 +30,7 @@ class BrokerKind:
         time_outs: names of the transport options that are seconds to wait for an answer.
         queue_arguments: of each queue of tasks.
         own_place: what separates environments on one broker, if it has no prefixes.
+        has_control: whether workers can be asked something, and send events.
         is_group: several URLs name members of one group, such as its sentinels. Otherwise they are
             brokers to try in turn.
     """
@@ -39,6 +40,7 @@ class BrokerKind:
     example: str
     prefix_option: str = ""
     own_place: str = ""
+    has_control: bool = True
     is_group: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     time_outs: tuple[str, ...] = ("socket_timeout", "socket_connect_timeout")
@@ -90,7 +92,31 @@ POSTGRESQL = BrokerKind(
         "broker_pool_limit": 0,
     },
 )
-KINDS = (REDIS, SENTINEL, RABBITMQ, POSTGRESQL)
+SQS = BrokerKind(
+    name="Amazon SQS",
+    schemes=("sqs://",),
+    example="sqs://",
+    prefix_option="queue_name_prefix",
+    has_control=False,
+    settings={
+        "broker_transport_options": {
+            # A worker hides what it holds from the others for so long, and renews that (seconds).
+            "visibility_timeout": 60,
+            # A request waits at SQS for so long, and the next one follows at once.
+            "wait_time_seconds": 20,
+            "polling_interval": 0,
+            "client-config": {
+                "connect_timeout": 5,
+                "read_timeout": 10,
+                "retries": {"total_max_attempts": 2},
+            },
+        },
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+    },
+    time_outs=(),
+)
+KINDS = (REDIS, SENTINEL, RABBITMQ, POSTGRESQL, SQS)
 
 
 def kind_of_url(url: str) -> BrokerKind | None:

@@ -17,6 +17,7 @@ from artifact_pipeline.tasks.broker_kinds import (
     RABBITMQ,
     REDIS,
     SENTINEL,
+    SQS,
     BrokerKind,
     all_schemes,
     kind_of_url,
@@ -110,6 +111,19 @@ def _check_postgresql(url: str, _parts: SplitResult, kind: BrokerKind) -> None:
         raise ValueError("sslrootcert: the file does not exist. Correct the path")
 
 
+def _check_sqs(url: str, parts: SplitResult, kind: BrokerKind) -> None:
+    if not find_spec("pycurl"):
+        raise ValueError(
+            "Amazon SQS needs one more package. Install it: pip install 'artifact-pipeline[sqs]'"
+        )
+    if parts.username or parts.password:
+        raise ValueError(
+            f"credentials in it. Leave them to boto3, as those of S3. Example: {kind.example}"
+        )
+    _ = parts.port  # raises a ValueError that quotes nothing of it
+    _check_options(url, parts, set())
+
+
 def _is_found(authority: str) -> bool:
     return authority == "system" or Path(authority).exists()
 
@@ -118,7 +132,8 @@ def _check_options(url: str, parts: SplitResult, known: set[str]) -> None:
     # kombu hands them on to the client, which ends with a traceback if it does not know one.
     options = parse_qs(parts.query, keep_blank_values=True)
     if not options.keys() <= known:
-        raise ValueError(f"unknown option after the ?. Options: {', '.join(sorted(known))}")
+        options_of = ", ".join(sorted(known)) or "none"
+        raise ValueError(f"unknown option after the ?. Options: {options_of}")
     if not set(options.get("ssl_cert_reqs", [])) <= _CERT_REQS:
         raise ValueError("ssl_cert_reqs: unknown value. Use required, optional or none")
     split_connect_timeout(url)
@@ -141,6 +156,7 @@ _CHECKS: Mapping[str, Callable[[str, SplitResult, BrokerKind], None]] = {
     SENTINEL.name: _check_redis,
     RABBITMQ.name: _check_amqp,
     POSTGRESQL.name: _check_postgresql,
+    SQS.name: _check_sqs,
 }
 if missing := {kind.name for kind in KINDS} - _CHECKS.keys():
     raise AssertionError(f"no check of the URLs of {missing}")

@@ -24,6 +24,7 @@ from tests.faults.pgmq_broker import PgmqBroker
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.queues import QUEUES, redis_messages
+from tests.faults.sqs_broker import SqsBroker
 from tests.integration import fuzzing
 
 
@@ -274,6 +275,7 @@ BROKERS: Mapping[str, Callable[[Place], StormBroker]] = {
     "sentinel": SentinelBroker,
     "rabbitmq": RabbitMqBroker,
     "postgresql": _in_database,
+    "sqs": lambda place: SqsBroker(place.directory),
 }
 """By the names that `python -m tests.faults --broker` takes."""
 

@@ -140,10 +140,20 @@ def _examine_amqp(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu 
 def _examine_pgmq(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu channel
     connection = channel.connection.statements
     yield ok("broker", f"PostgreSQL {_version(connection.info.server_version)} answers")
-    refused_write = ask(records_of(channel).check_writes)[1]
-    if refused_write is not None:
-        yield _refusing(refused_write)
+    try:
+        records_of(channel).check_writes()
+    except channel.connection.connection_errors as refused:
+        yield _refusing(refused)
     yield ok("messages of dead workers", "they show themselves within 40 s")
+
+
+def _examine_sqs(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu channel
+    yield ok("broker", f"Amazon SQS answers in {channel.region}")
+    try:
+        records_of(channel).check_writes()
+    except channel.connection.connection_errors as refused:
+        yield _refusing(refused)
+    yield ok("messages of dead workers", "they show themselves within 60 s")
 
 
 def _version(number: int) -> str:
@@ -167,6 +177,7 @@ _KINDS: Mapping[str, _OfKind] = {
     "redis": _OfKind(require_scripts, _examine),
     "amqp": _OfKind(lambda _channel: None, _examine_amqp),
     "pgmq": _OfKind(lambda _channel: None, _examine_pgmq),
+    "sqs": _OfKind(lambda _channel: None, _examine_sqs),
 }
 """By kombu's type of the driver."""
 

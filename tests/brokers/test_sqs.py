@@ -1,0 +1,37 @@
+"""Amazon SQS, by moto's emulator."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.brokers.scenario import queue_lengths, scene
+from tests.cli.commands import Command
+from tests.faults.sqs_broker import SqsBroker
+
+pytestmark = pytest.mark.processes
+
+
+def test_a_worker_follows_a_cut_and_refuses_hostile_messages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, artifacts: Command
+) -> None:
+    # Given a worker, and messages that would harm a careless one
+    broker = SqsBroker(tmp_path / "broker")
+    with broker, scene(broker, tmp_path / "stack", monkeypatch) as on_stage:
+        on_stage.upload()
+        on_stage.send_hostile_messages()
+        # When it has looked at all of them, and its connections are cut
+        on_stage.deployed.wait_until(on_stage.is_drained)
+        on_stage.assert_unharmed()
+        broker.proxy.cut()
+        # Then it works again, and has done nothing else
+        on_stage.upload()
+        assert on_stage.worker.is_running
+        assert queue_lengths(artifacts)["configs"] == 0
+        status = artifacts("status", "--json").json
+        assert status["workers"] is None
+        assert artifacts("health", "ready").status == 0
+        assert "no remote control" in artifacts("workers").err
+        letters = artifacts("messages", "list", "--json").json
+        assert {"configs", "results"} <= {letter["queue"] for letter in letters}
+        assert artifacts("messages", "discard", "--all").status == 0
+        assert artifacts("messages", "list", "--json").json == []
