@@ -28,6 +28,7 @@ from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
 from artifact_pipeline.worker.messages.log_redaction import (
     log_upkeep_as_debug,
     redact_message_bodies,
+    shorten_errors_of_beat,
 )
 from artifact_pipeline.worker.messages.page_events import send_page_events
 from artifact_pipeline.worker.messages.receipt import record_on_receipt
@@ -47,6 +48,7 @@ except ConfigurationError as error:
 keep_heaps_small()
 redact_message_bodies()
 log_upkeep_as_debug()
+shorten_errors_of_beat()
 use_log_format(_settings.log_format)
 _liveness = Liveness(_settings.liveness_file) if _settings.liveness_file else None
 _schema = SchemaWatch(START["database"], _liveness)

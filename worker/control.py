@@ -18,7 +18,10 @@ from artifact_pipeline.worker.diagnosis.broker import fail_fast_app, reach_broke
 from artifact_pipeline.worker.lifecycle.liveness import Liveness
 from artifact_pipeline.worker.lifecycle.startup import check_beat_on_start, end_or_wait
 from artifact_pipeline.worker.logs.formats import set_form_of_all, use_log_format
-from artifact_pipeline.worker.messages.log_redaction import log_upkeep_as_debug
+from artifact_pipeline.worker.messages.log_redaction import (
+    log_upkeep_as_debug,
+    shorten_errors_of_beat,
+)
 from artifact_pipeline.worker.messages.transports import guard_control
 from artifact_pipeline.worker.settings import ControlSettings, load
 
@@ -28,6 +31,7 @@ except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")
 
 log_upkeep_as_debug()
+shorten_errors_of_beat()
 use_log_format(_settings.log_format)
 guard_control(_settings.broker_url)
 app = make_app(_settings.broker)

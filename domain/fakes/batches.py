@@ -18,6 +18,7 @@ from artifact_pipeline.domain.model.batch_states import (
     TRANSITIONS,
     BatchAction,
     Pace,
+    PaceChange,
     check_can_start,
     check_has_members,
     check_reason,
@@ -101,33 +102,24 @@ class InMemoryBatches:
         self._snapshots.record_of(batch_id).paced_to = self._now()
         return resumed
 
-    def change(  # noqa: PLR0913 - as the port has it
-        self,
-        batch_id: int,
-        *,
-        rate: float | None = None,
-        max_in_flight: int | None = None,
-        bytes_per_second: int | None = None,
-        between: ReleaseWindow | None = None,
-        priority: BatchPriority | None = None,
-    ) -> Batch:
+    def change(self, batch_id: int, pace: PaceChange) -> Batch:
         values: dict[str, object] = {}
-        if rate is not None:
-            values["rate"] = rate or None
-        if max_in_flight is not None:
-            values["max_in_flight"] = max_in_flight
-        if bytes_per_second is not None:
-            values["bytes_per_second"] = bytes_per_second or None
-        if between is not None:
-            values["between"] = None if between == ALWAYS else between
-        if priority is not None:
-            values["priority"] = priority
+        if pace.rate is not None:
+            values["rate"] = pace.rate or None
+        if pace.max_in_flight is not None:
+            values["max_in_flight"] = pace.max_in_flight
+        if pace.bytes_per_second is not None:
+            values["bytes_per_second"] = pace.bytes_per_second or None
+        if pace.between is not None:
+            values["between"] = None if pace.between == ALWAYS else pace.between
+        if pace.priority is not None:
+            values["priority"] = pace.priority
         changed = self._do(BatchAction.CHANGE, batch_id, **values)
         row = self._snapshots.record_of(batch_id)
-        if rate is not None:
+        if pace.rate is not None:
             row.paced_to = self._now()
-        if bytes_per_second is not None:
-            row.budget = _budget(bytes_per_second, self._now())
+        if pace.bytes_per_second is not None:
+            row.budget = _budget(pace.bytes_per_second, self._now())
         return changed
 
     def cancel(self, batch_id: int) -> int:

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 class AdvanceBatches:
     """A page of each batch in turn, so that none waits for another's million.
 
-    Batches of a lower priority follow when those of a higher one may release no more.
+    Batches of a lower priority follow when no batch of a higher priority may release more.
 
     Attributes:
         has_room: whether their queue takes more; asked before each page.

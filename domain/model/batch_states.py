@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from artifact_pipeline.domain.errors import InvalidRequestError
-from artifact_pipeline.domain.model.batches import Batch, BatchMode, BatchState
+from artifact_pipeline.domain.model.batches import Batch, BatchMode, BatchPriority, BatchState
+from artifact_pipeline.domain.model.release_windows import ReleaseWindow
 
 _SAVED_UP = timedelta(seconds=10)
 """What a rate saves up while nothing is released, as between two runs of the dispatch."""
@@ -17,7 +18,7 @@ class BatchAction(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     CHANGE = "change"
-    """Another rate, or another limit of members in flight."""
+    """Another pace, other hours, or another priority."""
     CANCEL = "cancel"
     FINISH = "finish"
     """The last member has ended."""
@@ -87,6 +88,25 @@ def check_has_members(batch_id: int, mode: BatchMode, members: int) -> None:
             f"snapshot {batch_id}: no member can be started with the mode {mode}. Preview with"
             " another filter, or give another mode"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceChange:
+    """A change of a running batch; None changes nothing.
+
+    Attributes:
+        rate: members per second; 0 is no limit.
+        max_in_flight: the most members that are requested and have not ended.
+        bytes_per_second: 0 is no limit.
+        between: when members are released; `ALWAYS` is at any hour.
+        priority: compared with other batches.
+    """
+
+    rate: float | None = None
+    max_in_flight: int | None = None
+    bytes_per_second: int | None = None
+    between: ReleaseWindow | None = None
+    priority: BatchPriority | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

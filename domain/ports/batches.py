@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batch_states import PaceChange
 from artifact_pipeline.domain.model.batches import (
     Batch,
     BatchFilter,
@@ -92,26 +93,8 @@ class IBatches(Protocol):
     def resume(self, batch_id: int) -> Batch:
         """Release members again."""
 
-    def change(  # noqa: PLR0913 - all that can be changed
-        self,
-        batch_id: int,
-        *,
-        rate: float | None = None,
-        max_in_flight: int | None = None,
-        bytes_per_second: int | None = None,
-        between: ReleaseWindow | None = None,
-        priority: BatchPriority | None = None,
-    ) -> Batch:
-        """Change what is given, from the next dispatch on.
-
-        Args:
-            batch_id: of a batch that was started and has not ended.
-            rate: members per second; 0 is no limit.
-            max_in_flight: the most members that are requested and have not ended.
-            bytes_per_second: 0 is no limit.
-            between: when members are released; `ALWAYS` is at any hour.
-            priority: compared with other batches.
-        """
+    def change(self, batch_id: int, pace: PaceChange) -> Batch:
+        """Change the pace, hours or priority from the next dispatch on."""
 
     def cancel(self, batch_id: int) -> int:
         """End the batch, cancel its active transfers, and return how many there were."""

@@ -143,7 +143,7 @@ class _Ranges:
     def fetch(self, follow: Follow | None) -> None:
         """Have all ranges in the file.
 
-        Args: `follow` reads what is there without a gap, while further ranges come.
+        Args: `follow` reads the file up to the first missing range, while further ranges come.
         """
         marks = self.partial.marks
         with ThreadPoolExecutor(self.how.threads) as pool:
@@ -222,8 +222,8 @@ class _Ranges:
 class _WholeFile:
     """Compares the whole file with what the store says of the object.
 
-    It is read in order, as far as it is there: a pass after the last range would make its threads
-    wait for one.
+    It is read in order while ranges still come: a pass after the last range would take as long as
+    hashing the whole file.
     """
 
     source: BucketObject

@@ -3,12 +3,19 @@
 import pytest
 
 from artifact_pipeline.domain.errors import AccessDeniedError, InvalidRequestError, NotFoundError
+from artifact_pipeline.domain.model.batch_states import PaceChange
 from artifact_pipeline.domain.model.batches import BatchMode, BatchState, Outcome
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 from tests.contract.batch_world import WHO, BatchWorld, config_of, jobs_of
 from tests.contract.transfer_steps import AT_ONCE, HOUR, published
+
+
+def act(world: BatchWorld, action: str, batch_id: int) -> None:
+    """Do something to a batch by the name of the method."""
+    pace = [PaceChange()] if action == "change" else []
+    getattr(world.batches, action)(batch_id, *pace)
 
 
 class BatchStartContract:
@@ -115,20 +122,20 @@ class BatchStateContract:
         world.failed_configs(1)
         batch = world.started()
         for action in before:
-            getattr(world.batches, action)(batch.id)
+            act(world, action, batch.id)
         with pytest.raises(InvalidRequestError, match=f"^batch {batch.id} {said}: to {attempt} it"):
-            getattr(world.batches, attempt)(batch.id)
+            act(world, attempt, batch.id)
 
     def test_another_pace(self, world: BatchWorld) -> None:
         world.failed_configs(1)
         batch = world.started(rate=1.0)
-        assert world.batches.change(batch.id, rate=0, max_in_flight=5).rate is None
+        assert world.batches.change(batch.id, PaceChange(rate=0, max_in_flight=5)).rate is None
         assert world.batches.get(batch.id).max_in_flight == 5
 
     def test_a_snapshot_has_no_pace_to_change(self, world: BatchWorld) -> None:
         world.failed_configs(1)
         with pytest.raises(InvalidRequestError, match="is previewed"):
-            world.batches.change(world.freeze(), rate=1)
+            world.batches.change(world.freeze(), PaceChange(rate=1))
 
     def test_a_cancelled_snapshot_cannot_be_started(self, world: BatchWorld) -> None:
         world.failed_configs(1)
@@ -140,7 +147,7 @@ class BatchStateContract:
     @pytest.mark.parametrize("attempt", ["pause", "resume", "cancel", "progress", "get"])
     def test_an_unknown_one_is_refused(self, world: BatchWorld, attempt: str) -> None:
         with pytest.raises(NotFoundError, match="there is no batch 99"):
-            getattr(world.batches, attempt)(99)
+            act(world, attempt, 99)
 
     def test_cancelling_stops_what_is_active_and_begins_no_more(self, world: BatchWorld) -> None:
         # Given a batch of which one member is done, and two are under way
@@ -207,7 +214,7 @@ class BatchReleaseContract:
         world.failed_configs(1)
         batch = world.started(rate=0.000001)
         assert world.release(batch.id) == []
-        world.batches.change(batch.id, rate=0)
+        world.batches.change(batch.id, PaceChange(rate=0))
         assert jobs_of(world.release(batch.id)) == [1]
 
     def test_a_message_that_was_sent_is_not_sent_again(self, world: BatchWorld) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from artifact_pipeline.domain.model.batch_states import PaceChange
 from artifact_pipeline.domain.model.batches import BatchPriority, BatchState
 from artifact_pipeline.domain.model.release_windows import ALWAYS, ReleaseWindow
 from artifact_pipeline.domain.model.transfers import Transfer
@@ -40,9 +41,13 @@ class BatchBytesContract:
         assert (first.artifact.job_id, first.charged_bytes) == (1, MIB)
         assert world.release(batch.id) == []
         # And a change holds at once
-        assert world.batches.change(batch.id, bytes_per_second=MIB).bytes_per_second == MIB
+        assert (
+            world.batches.change(batch.id, PaceChange(bytes_per_second=MIB)).bytes_per_second == MIB
+        )
         assert jobs_of(world.release(batch.id)) == [2]
-        assert world.batches.change(batch.id, bytes_per_second=0).bytes_per_second is None
+        assert (
+            world.batches.change(batch.id, PaceChange(bytes_per_second=0)).bytes_per_second is None
+        )
         (third,) = world.release(batch.id)
         assert (third.artifact.job_id, third.charged_bytes) == (3, None)
 
@@ -94,11 +99,11 @@ class BatchWindowContract:
         assert progress.as_of is not None
         assert progress.continues_at == closed.opens_at(progress.as_of)
         # When it is changed
-        world.batches.change(batch.id, between=window_from(world, hours=-1))
+        world.batches.change(batch.id, PaceChange(between=window_from(world, hours=-1)))
         assert world.batches.progress(batch.id).continues_at is None
         assert jobs_of(world.release(batch.id, limit=1)) == [1]
         # Then the rest follows at any hour
-        assert world.batches.change(batch.id, between=ALWAYS).between is None
+        assert world.batches.change(batch.id, PaceChange(between=ALWAYS)).between is None
         assert jobs_of(world.release(batch.id)) == [2]
 
     def test_a_batch_ends_outside_of_it(self, world: BatchWorld) -> None:
@@ -106,7 +111,7 @@ class BatchWindowContract:
         world.failed_configs(1)
         batch = world.started()
         (last,) = world.release(batch.id)
-        world.batches.change(batch.id, between=window_from(world, hours=3))
+        world.batches.change(batch.id, PaceChange(between=window_from(world, hours=3)))
         # When
         world.finish(last)
         world.release(batch.id)
@@ -124,7 +129,7 @@ class BatchPriorityContract:
         assert world.batches.get(low).priority is BatchPriority.LOW
         assert world.releases.running() == [[high], [normal], [low]]
         # When
-        world.batches.change(low, priority=BatchPriority.HIGH)
+        world.batches.change(low, PaceChange(priority=BatchPriority.HIGH))
         # Then
         assert world.releases.running() == [[low, high], [normal]]
 

@@ -3,7 +3,7 @@ from typing import cast
 
 import pytest
 
-from tests.contract import batch_world
+from tests.contract import batch_world, told_events
 from tests.contract.repositories import Repositories, in_memory, on_sql
 
 
@@ -35,3 +35,13 @@ def world(request: pytest.FixtureRequest) -> Iterator[batch_world.BatchWorld]:
         return
     url = "postgres_url" if request.param == "postgresql" else "sqlite_url"
     yield from batch_world.on_sql(request.getfixturevalue(url))
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+def told(request: pytest.FixtureRequest) -> Iterator[told_events.Told]:
+    """Events in memory, on SQLite and on PostgreSQL."""
+    if request.param == "fake":
+        yield told_events.in_memory()
+        return
+    url = "postgres_url" if request.param == "postgresql" else "sqlite_url"
+    yield from told_events.in_sql(cast("str", request.getfixturevalue(url)))

@@ -20,7 +20,7 @@ from tests.deployments.redis_server import RedisServer, client_tls, tls_lines
 from tests.deployments.tls import Authority
 
 MASTER_NAME = "mymaster"
-# Sentinels ping once a second. With no more patience than that they often take a master that they
+# Sentinels ping once a second. With as little patience as that, they often take a master that they
 # have just promoted for dead, and go back to the one before, which lacks the messages since.
 _DOWN_MILLISECONDS = 3_000
 _FAILOVER_MILLISECONDS = 4_000

@@ -26,7 +26,7 @@ def all_of(read: Spans) -> list[tuple[int, int]]:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Spans:
-    """What is read of the file, as it is read."""
+    """Note each span of the file that is read."""
     read: Spans = queue.SimpleQueue()
     chunks = InMemoryPartialFile.chunks
 

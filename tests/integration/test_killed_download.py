@@ -228,7 +228,7 @@ class TestDisturbed:
 
     def test_a_lost_lease_leaves_what_is_there_to_its_successor(self, download: Download) -> None:
         # Given
-        of_a_range = 3  # before it, with its bytes, and as it is read back
+        of_a_range = 3  # before it, with its bytes, and when it is read back
         calls = iter(range(15 * of_a_range))
 
         def checkpoint() -> None:

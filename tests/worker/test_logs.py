@@ -2,20 +2,25 @@
 
 import inspect
 import logging
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
-from celery import beat
+from celery import Celery, beat
 from celery.app import trace
 from celery.worker import strategy
 from celery.worker.consumer import consumer
 from kombu.transport import redis
 
+from artifact_pipeline.tasks.beat import SteadyScheduler
 from artifact_pipeline.tasks.routing import DISPATCH
 from artifact_pipeline.worker.messages.log_redaction import (
+    _NOT_SENT,
     _SAID_INSTEAD,
     _SENT_BY_BEAT,
     log_upkeep_as_debug,
     redact_message_bodies,
+    shorten_errors_of_beat,
 )
 
 
@@ -34,8 +39,25 @@ def test_the_lines_that_would_quote_do_not(caplog: pytest.LogCaptureFixture) -> 
     assert set(_SAID_INSTEAD.values()) == set(caplog.messages)
 
 
-def test_celery_still_has_the_line_of_a_sent_task() -> None:
-    assert repr(_SENT_BY_BEAT) in inspect.getsource(beat)
+@pytest.mark.parametrize("line", [_SENT_BY_BEAT, _NOT_SENT])
+def test_celery_still_has_the_lines_of_beat(line: str) -> None:
+    assert repr(line) in inspect.getsource(beat)
+
+
+def test_what_beat_could_not_send_is_one_line(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a broker that is away
+    shorten_errors_of_beat()
+    scheduler = SteadyScheduler(Celery(set_as_current=False), lazy=True)
+    away = beat.SchedulingError("no master was found")
+    monkeypatch.setattr(scheduler, "apply_async", Mock(side_effect=away))
+    # When
+    scheduler.apply_entry(SimpleNamespace(name="dispatch", task=DISPATCH))
+    # Then
+    [said] = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert caplog.handler.format(said).splitlines()[1:] == []
+    assert said.getMessage() == "not sent: no master was found"
 
 
 def test_routine_lines_of_upkeep_tasks_alone_are_left_out(

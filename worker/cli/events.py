@@ -107,7 +107,7 @@ def discard(
     reason: WhyOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove events that are not delivered, for good, such as those of a target that is gone."""
+    """Remove events that are not delivered, for good, such as events of a target that is gone."""
     _do(_DISCARD, event, target, every=every, reason=reason, as_json=as_json)
 
 

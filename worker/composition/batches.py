@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.batch_states import PaceChange
 from artifact_pipeline.domain.model.batches import (
     MAX_IN_FLIGHT,
     Batch,
@@ -204,14 +205,14 @@ class Batches:
                 or too large.
         """
         check_bytes_per_second(bytes_per_second)
-        changed = self._batches.change(
-            batch_id,
+        pace = PaceChange(
             rate=rate,
             max_in_flight=max_in_flight,
             bytes_per_second=bytes_per_second,
             between=between,
             priority=priority,
         )
+        changed = self._batches.change(batch_id, pace)
         self._request_dispatch()
         return changed
 

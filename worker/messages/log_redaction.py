@@ -1,4 +1,4 @@
-"""Log records that are changed: bodies of messages are left out, routine is moved to DEBUG."""
+"""Log records that are changed: bodies of messages, routine lines, errors of beat."""
 
 import logging
 from typing import Any
@@ -22,6 +22,7 @@ _SAID_INSTEAD = {
 }
 _QUOTING = (_consumer.logger.name, "kombu.transport.redis")
 _SENT_BY_BEAT = "Scheduler: Sending due task %s (%s)"  # Celery has no name for it
+_NOT_SENT = "Message Error: %s\n%s"  # the same
 _ROUTINE = {trace.LOG_RECEIVED, trace.LOG_SUCCESS, _SENT_BY_BEAT}
 _ROUTINE_LOGGERS = (strategy.__name__, trace.__name__, beat.__name__)
 
@@ -41,10 +42,24 @@ def log_upkeep_as_debug() -> None:
         logging.getLogger(name).addFilter(_routine_as_debug)
 
 
+def shorten_errors_of_beat() -> None:
+    """Have beat say in one line what it could not send.
+
+    Celery adds the stack and a traceback to each, so a broker that is away would fill the log.
+    """
+    logging.getLogger(beat.__name__).addFilter(_in_one_line)
+
+
 def _without_body(record: logging.LogRecord) -> bool:
     said = _SAID_INSTEAD.get(str(record.msg))
     if said is not None:
         record.msg, record.args, record.exc_info = said, (), None
+    return True
+
+
+def _in_one_line(record: logging.LogRecord) -> bool:
+    if record.msg == _NOT_SENT and isinstance(record.args, tuple):
+        record.msg, record.args, record.exc_info = "not sent: %s", record.args[:1], None
     return True
 
 

@@ -111,7 +111,7 @@ class PageUpload:
 
 
 class SampledUpload(PageUpload):
-    """An upload whose span is made at its end. Args: `span` as far as it is known."""
+    """An upload whose span is made at its end. Args: `span` has what is known at the begin."""
 
     __slots__ = ("_of", "_parts", "_span")
 

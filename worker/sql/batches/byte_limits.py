@@ -1,4 +1,4 @@
-"""The limit of bytes of a batch, in its row and those of its transfers."""
+"""The limit of bytes of a batch, in its row and in the rows of its transfers."""
 
 from datetime import datetime
 from typing import Any

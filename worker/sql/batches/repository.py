@@ -18,6 +18,7 @@ from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.batch_states import (
     TRANSITIONS,
     BatchAction,
+    PaceChange,
     check_can_start,
     check_has_members,
     check_reason,
@@ -141,33 +142,24 @@ class SqlBatches:
         """
         return self._changed(BatchAction.RESUME, batch_id, paced_to=utc_now())
 
-    def change(  # noqa: PLR0913 - all that can be changed
-        self,
-        batch_id: int,
-        *,
-        rate: float | None = None,
-        max_in_flight: int | None = None,
-        bytes_per_second: int | None = None,
-        between: ReleaseWindow | None = None,
-        priority: BatchPriority | None = None,
-    ) -> Batch:
-        """Change what is given, from the next dispatch on; see `IBatches`.
+    def change(self, batch_id: int, pace: PaceChange) -> Batch:
+        """Change the pace, hours or priority from the next dispatch on.
 
         Raises:
             NotFoundError: there is no such batch.
             InvalidRequestError: it has ended, or was not started.
         """
         values: dict[str, Any] = {}
-        if rate is not None:
-            values |= {"rate": rate or None, "paced_to": utc_now()}
-        if max_in_flight is not None:
-            values["max_in_flight"] = max_in_flight
-        if bytes_per_second is not None:
-            values |= _of_limit(bytes_per_second)
-        if between is not None:
-            values |= of_window(between)
-        if priority is not None:
-            values["priority"] = priority.rank
+        if pace.rate is not None:
+            values |= {"rate": pace.rate or None, "paced_to": utc_now()}
+        if pace.max_in_flight is not None:
+            values["max_in_flight"] = pace.max_in_flight
+        if pace.bytes_per_second is not None:
+            values |= _of_limit(pace.bytes_per_second)
+        if pace.between is not None:
+            values |= of_window(pace.between)
+        if pace.priority is not None:
+            values["priority"] = pace.priority.rank
         return self._changed(BatchAction.CHANGE, batch_id, **values)
 
     def cancel(self, batch_id: int) -> int:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
-from artifact_pipeline.domain.model.batches import BatchMode, BatchState
+from artifact_pipeline.domain.model.batches import BatchMode, BatchPriority, BatchState
 from artifact_pipeline.worker.web.api.models.batches import (
     ActOnBatch,
     BatchesQuery,
@@ -35,6 +35,7 @@ async def batch_page(visit: Visit) -> Response:
         batch=batch,
         preview=preview,
         chosen_mode=_first_mode(preview),
+        priorities=list(BatchPriority),
         members=await service.members(visit.batch_id, query),
         outcome=query.outcome,
         now=batch.progress.as_of if batch.progress else datetime.now(UTC),
