@@ -30,7 +30,9 @@ _REFUSED_CODES = frozenset(
     {
         *("AccessDenied", "AccessDeniedException", "InvalidClientTokenId"),
         *("SignatureDoesNotMatch", "UnrecognizedClientException"),
-        *("NoCredentialsError", "NoRegionError", "AccessDeniedQueueException"),
+        *("InvalidSecurity", "ExpiredToken", "ExpiredTokenException", "OptInRequired"),
+        *("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"),
+        *("MissingRegionError", "AccessDeniedQueueException"),
     }
 )
 _OF_A_PIPELINE = "of pipeline caused error: "

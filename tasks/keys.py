@@ -71,7 +71,7 @@ def use_broker(app: Celery, broker: Broker) -> None:
     if broker.prefix:
         app.conf.broker_transport_options = {
             **app.conf.broker_transport_options,
-            kind.prefix_option or _OPTION: broker.prefix,
+            kind.prefix_option or _OPTION: kind.prefix(broker.prefix),
         }
 
 

@@ -4,7 +4,7 @@ A note is read by receiving it, which hides it for some seconds, and by showing 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from kombu.transport.SQS.exceptions import DoesNotExistQueueException
 
 from artifact_pipeline.tasks.dead_letters import MOST, DeadLetter, letter_fields, parsed_letter
 from artifact_pipeline.tasks.moments import moment_of
-from artifact_pipeline.tasks.routing import UPKEEP
+from artifact_pipeline.tasks.routing import OWN_QUEUES, UPKEEP
 
 DEAD_LETTERS = "artifacts_dead_letters"
 _PROBE = "artifacts_probe"
@@ -21,7 +21,8 @@ _DISPATCHED = "artifacts_dispatched_at"
 _SECONDS = {DEAD_LETTERS: 14 * 24 * 3600, _PROBE: 60}
 """How long a note is kept."""
 _HIDDEN_SECONDS = 20
-_AT_ONCE = 10
+AT_ONCE = 10
+"""Entries of a request."""
 _FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,12 +38,14 @@ class SqsRecords:
         self._client.send_message(QueueUrl=self._own(_PROBE), MessageBody="probe")
 
     def check_removals(self) -> None:
-        """Ask for a queue: what answers lets its queues be drained."""
-        self._channel._new_queue(UPKEEP)  # noqa: SLF001 - kombu's `queue_declare` calls it
+        """Find the queues, or create them: what answers lets its queues be drained."""
+        for queue in OWN_QUEUES:
+            self._url(queue)
 
     def depth(self, queue: str) -> int:
+        """Return about how many there are: SQS says no more."""
         try:
-            self._channel._resolve_queue_url(queue)  # noqa: SLF001 - else `_size` makes it
+            self._channel._resolve_queue_url(queue)  # noqa: SLF001 - else `_size` creates it
         except DoesNotExistQueueException:
             return 0
         return int(self._channel._size(queue))  # noqa: SLF001 - kombu's `queue_declare` calls it
@@ -52,6 +55,7 @@ class SqsRecords:
             self._channel._delete(queue)  # noqa: SLF001 - kombu's `queue_delete` calls it
         except DoesNotExistQueueException:
             return
+        self._channel.forget_url(queue)
 
     def epoch(self, clock: Callable[[], datetime]) -> datetime:  # noqa: ARG002 - of the port
         """Return a moment before all: SQS keeps what it has taken."""
@@ -59,12 +63,12 @@ class SqsRecords:
 
     def note_dispatch(self, at: datetime) -> None:
         """Keep it in a tag of the queue that asks for dispatches."""
-        url = self._channel._new_queue(UPKEEP)  # noqa: SLF001 - see above
-        self._client.tag_queue(QueueUrl=url, Tags={_DISPATCHED: at.isoformat()})
+        tags = {_DISPATCHED: at.isoformat()}
+        self._client.tag_queue(QueueUrl=self._url(UPKEEP), Tags=tags)
 
     def last_dispatch(self) -> datetime | None:
-        url = self._channel._new_queue(UPKEEP)  # noqa: SLF001 - see above
-        kept = self._client.list_queue_tags(QueueUrl=url).get("Tags", {}).get(_DISPATCHED)
+        tags = self._client.list_queue_tags(QueueUrl=self._url(UPKEEP)).get("Tags", {})
+        kept = tags.get(_DISPATCHED)
         return moment_of(kept.encode()) if kept else None
 
     def take_turn(self, task: str, pause: timedelta) -> bool:  # noqa: ARG002 - of the port
@@ -76,17 +80,19 @@ class SqsRecords:
 
     def letters(self, limit: int) -> list[DeadLetter]:
         with self._received() as received:
-            letters = [letter for _, letter in received]
-        return sorted(letters, key=lambda letter: letter.at, reverse=True)[:limit]
+            found = [letter for letter in received.values() if letter is not None]
+        return sorted(found, key=lambda letter: letter.at, reverse=True)[:limit]
 
     def discard_letters(self, is_discarded: Callable[[DeadLetter], bool]) -> int:
         url = self._own(DEAD_LETTERS)
+        discarded = 0
         with self._received() as received:
-            discarded = [handle for handle, letter in received if is_discarded(letter)]
-            for handle in discarded:
-                self._client.delete_message(QueueUrl=url, ReceiptHandle=handle)
-            received[:] = [each for each in received if each[0] not in discarded]
-        return len(discarded)
+            for handle, letter in list(received.items()):
+                if letter is None or is_discarded(letter):
+                    self._client.delete_message(QueueUrl=url, ReceiptHandle=handle)
+                    del received[handle]
+                    discarded += letter is not None
+        return discarded
 
     def prune_letters(self, older_than: timedelta) -> int:
         until = self.now() - older_than
@@ -103,40 +109,50 @@ class SqsRecords:
         self._client.send_message(QueueUrl=self._own(DEAD_LETTERS), MessageBody=text)
 
     @contextmanager
-    def _received(self) -> Iterator[list[tuple[str, DeadLetter]]]:
-        """Receive the notes; those that are still in the list at the end show themselves again."""
-        received: list[tuple[str, DeadLetter]] = []
+    def _received(self) -> Iterator[dict[str, DeadLetter | None]]:
+        """Receive the notes by their handles. Those that are not removed show themselves again."""
+        received: dict[str, DeadLetter | None] = {}
         try:
             while len(received) < MOST and (page := self._page()):
-                received.extend(page)
+                received.update(page)
             yield received
         finally:
-            for handle, _ in received:
-                self._client.change_message_visibility(
-                    QueueUrl=self._own(DEAD_LETTERS), ReceiptHandle=handle, VisibilityTimeout=0
-                )
+            url, handles = self._own(DEAD_LETTERS), list(received)
+            for start in range(0, len(handles), AT_ONCE):
+                set_visibility(self._client, url, handles[start : start + AT_ONCE], 0)
 
-    def _page(self) -> list[tuple[str, DeadLetter]]:
+    def _page(self) -> dict[str, DeadLetter | None]:
         answer = self._client.receive_message(
             QueueUrl=self._own(DEAD_LETTERS),
-            MaxNumberOfMessages=_AT_ONCE,
+            MaxNumberOfMessages=AT_ONCE,
             VisibilityTimeout=_HIDDEN_SECONDS,
-            WaitTimeSeconds=0,
+            # Without a wait, only some of SQS's servers are asked.
+            WaitTimeSeconds=1,
         )
-        parsed = [
-            (each["ReceiptHandle"], _letter(each["Body"])) for each in answer.get("Messages", [])
-        ]
-        return [(handle, letter) for handle, letter in parsed if letter is not None]
+        return {each["ReceiptHandle"]: _letter(each["Body"]) for each in answer.get("Messages", [])}
+
+    def _url(self, queue: str) -> str:
+        url: str = self._channel._new_queue(queue)  # noqa: SLF001 - kombu's `queue_declare` calls it
+        return url
 
     def _own(self, queue: str) -> str:
         """Return the URL of a queue of notes, which is created if it is missing."""
         try:
-            url: str = self._channel._resolve_queue_url(queue)  # noqa: SLF001 - see above
+            url: str = self._channel._resolve_queue_url(queue)  # noqa: SLF001 - as in `depth`
         except DoesNotExistQueueException:
             attributes = {"MessageRetentionPeriod": str(_SECONDS[queue])}
             name = self._channel.canonical_queue_name(queue)
-            url = self._channel._create_queue(name, attributes)["QueueUrl"]  # noqa: SLF001 - the same
+            url = self._client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         return url
+
+
+def set_visibility(client: Any, url: str, handles: Sequence[str], seconds: int) -> None:  # noqa: ANN401 - of boto3
+    """Hide up to ten messages for so long. One that is late changes nothing."""
+    entries = [
+        {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
+        for number, handle in enumerate(handles)
+    ]
+    client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
 
 
 def _letter(body: str) -> DeadLetter | None:

@@ -1,25 +1,69 @@
-"""Amazon SQS: kombu's transport, with names of queues that no two queues share."""
+"""Amazon SQS: kombu's transport, with one client for each process and no default region.
 
-import re
-from hashlib import sha256
+Region, credentials and endpoint are those of boto3: AWS_DEFAULT_REGION, AWS_PROFILE,
+AWS_ENDPOINT_URL_SQS and the others.
+"""
+
+import json
+import os
+from functools import cached_property, lru_cache
 from typing import Any
 
-from botocore.exceptions import ClientError
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 from kombu.transport import SQS
 
-_LONGEST_NAME = 80
-_READABLE = 50
+ERRORS = (BotoCoreError, ClientError, OSError)
+_MISSING = ("NonExistentQueue", "QueueDoesNotExist")
+
+
+class MissingRegionError(NoRegionError):
+    """No setting of AWS names a region. kombu would take us-east-1."""
+
+    fmt = "no AWS region. Set AWS_DEFAULT_REGION"
 
 
 class Channel(SQS.Channel):
-    """A channel that keeps apart what differs in punctuation alone."""
+    """A channel that creates a queue again that was deleted."""
 
-    def entity_name(self, name: str, table: Any = None) -> str:  # noqa: ANN401, ARG002 - kombu's
-        """Return the name that SQS can have."""
-        if re.fullmatch(rf"[0-9A-Za-z_-]{{1,{_LONGEST_NAME}}}", name):
-            return name
-        readable = re.sub(r"[^0-9A-Za-z_-]", "_", name)[:_READABLE]
-        return f"{readable}_{sha256(name.encode()).hexdigest()[:16]}"
+    @cached_property
+    def region(self) -> str:
+        region: str | None = boto3.Session().region_name
+        if region is None:
+            raise MissingRegionError
+        return region
+
+    def new_sqs_client(self, region: str, access_key_id: str | None, **others: Any) -> Any:  # noqa: ANN401 - of boto3
+        """Return the process's client: it takes longer to make one than to send a message."""
+        if access_key_id:  # of another app, which has its credentials in its URL
+            return super().new_sqs_client(region, access_key_id, **others)
+        config = self.transport_options.get("client-config") or {}
+        return client(os.getpid(), region, json.dumps(config, sort_keys=True))
+
+    def forget_url(self, queue: str) -> None:
+        """Look for the queue again at its next use."""
+        self._queue_cache.pop(self.canonical_queue_name(queue), None)
+
+    def _put(self, queue: str, message: dict[str, Any], **options: Any) -> None:  # noqa: ANN401 - kombu's
+        try:
+            super()._put(queue, message, **options)
+        except ClientError as error:
+            if not is_missing_queue(error.response["Error"]["Code"]):
+                raise
+            self.forget_url(queue)
+            super()._put(queue, message, **options)
+
+
+def is_missing_queue(code: str) -> bool:
+    """Return whether an error code of SQS says that the queue does not exist."""
+    return code.endswith(_MISSING)
+
+
+@lru_cache(maxsize=4)
+def client(pid: int, region: str, config: str) -> Any:  # noqa: ANN401, ARG001 - a fork needs its own
+    """Return a client, which threads can share."""
+    return boto3.Session(region_name=region).client("sqs", config=Config(**json.loads(config)))
 
 
 class Transport(SQS.Transport):
@@ -27,3 +71,4 @@ class Transport(SQS.Transport):
 
     Channel = Channel
     connection_errors = (*SQS.Transport.connection_errors, ClientError)
+    channel_errors = (*SQS.Transport.channel_errors, ClientError)

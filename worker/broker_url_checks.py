@@ -111,17 +111,16 @@ def _check_postgresql(url: str, _parts: SplitResult, kind: BrokerKind) -> None:
         raise ValueError("sslrootcert: the file does not exist. Correct the path")
 
 
-def _check_sqs(url: str, parts: SplitResult, kind: BrokerKind) -> None:
+def _check_sqs(url: str, _parts: SplitResult, kind: BrokerKind) -> None:
     if not find_spec("pycurl"):
         raise ValueError(
             "Amazon SQS needs one more package. Install it: pip install 'artifact-pipeline[sqs]'"
         )
-    if parts.username or parts.password:
+    if url != kind.example:
         raise ValueError(
-            f"credentials in it. Leave them to boto3, as those of S3. Example: {kind.example}"
+            f"the URL of Amazon SQS is {kind.example} alone. Region, credentials and endpoint are"
+            " those of AWS: AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_SQS"
         )
-    _ = parts.port  # raises a ValueError that quotes nothing of it
-    _check_options(url, parts, set())
 
 
 def _is_found(authority: str) -> bool:
@@ -132,8 +131,7 @@ def _check_options(url: str, parts: SplitResult, known: set[str]) -> None:
     # kombu hands them on to the client, which ends with a traceback if it does not know one.
     options = parse_qs(parts.query, keep_blank_values=True)
     if not options.keys() <= known:
-        options_of = ", ".join(sorted(known)) or "none"
-        raise ValueError(f"unknown option after the ?. Options: {options_of}")
+        raise ValueError(f"unknown option after the ?. Options: {', '.join(sorted(known))}")
     if not set(options.get("ssl_cert_reqs", [])) <= _CERT_REQS:
         raise ValueError("ssl_cert_reqs: unknown value. Use required, optional or none")
     split_connect_timeout(url)

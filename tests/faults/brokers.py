@@ -48,11 +48,13 @@ class StormBroker(Protocol):
     Attributes:
         broker: as workers reach it, perhaps through a proxy.
         direct: as the test reaches it, past every fault.
+        environment: of AWS, where the broker's URL does not say where it is.
         forgets: names of faults after which it may lack messages that no worker has received.
     """
 
     broker: Broker
     direct: Broker
+    environment: Mapping[str, str]
     forgets: frozenset[str]
 
     def __enter__(self) -> Self: ...
@@ -81,6 +83,8 @@ class StormBroker(Protocol):
 
 class _Started:
     """What is started with the broker, and ends with it."""
+
+    environment: Mapping[str, str] = {}
 
     def __init__(self) -> None:
         self._exit = ExitStack()

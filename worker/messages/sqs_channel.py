@@ -8,22 +8,24 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from celery import Celery
 from celery.bootsteps import StartStopStep
 
+from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.tasks import sqs_transport
 from artifact_pipeline.tasks.message_body import RefusedError
 from artifact_pipeline.tasks.message_validation import rebuild_message
-from artifact_pipeline.tasks.sqs_records import SqsRecords
+from artifact_pipeline.tasks.sqs_records import AT_ONCE, SqsRecords, set_visibility
+from artifact_pipeline.tasks.sqs_transport import ERRORS, is_missing_queue
+from artifact_pipeline.worker.messages.sqs_polls import FAILURE, Polls
 
 logger = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 1.0
 _RENEWALS = 4
 """Within the time for which a message is hidden."""
-_AT_ONCE = 10
-_ERRORS = (BotoCoreError, ClientError, OSError)
+_HAS_FAILED = -1
+"""In the place of a count of messages."""
 
 
 def _nothing() -> None:
@@ -82,6 +84,10 @@ class Channel(sqs_transport.Channel):
     may_take: Callable[[], bool] = staticmethod(_always)
     is_handled: Callable[[bytes], bool] = staticmethod(_never)
 
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - kombu's
+        self._failing: set[str] = set()
+        super().__init__(*args, **options)
+
     def renew(self) -> None:
         """Keep what is held hidden from the other workers. One that is late changes nothing."""
         qos: Any = self.qos
@@ -90,48 +96,94 @@ class Channel(sqs_transport.Channel):
             url = qos.get(tag).delivery_info.get("sqs_queue")
             by_url.setdefault(url, []).append(tag)
         for url, tags in by_url.items():
-            for start in range(0, len(tags), _AT_ONCE):
-                self._renew(url, tags[start : start + _AT_ONCE])
+            for start in range(0, len(tags), AT_ONCE):
+                self._renew(url, tags[start : start + AT_ONCE])
 
     def _renew(self, url: str, tags: list[str]) -> None:
-        entries: Any = [
-            {
-                "Id": str(number),
-                "ReceiptHandle": tag,
-                "VisibilityTimeout": self.visibility_timeout,
-            }
-            for number, tag in enumerate(tags)
-        ]
         try:
-            self.sqs().change_message_visibility_batch(QueueUrl=url, Entries=entries)
-        except _ERRORS as error:
+            set_visibility(self.sqs(), url, tags, self.visibility_timeout)
+        except ERRORS as error:
             logger.warning("messages are not renewed: %s", type(error).__name__)
 
     def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
         """Note a message that is refused."""
         try:
             SqsRecords(self).keep_letter(queue, element, reason)
-        except _ERRORS as error:
+        except ERRORS as error:
             logger.warning("a refused message could not be noted: %s", type(error).__name__)
 
+    def asynsqs(self, queue: str | None = None) -> Polls:  # noqa: ARG002 - kombu's
+        if self._asynsqs is None:
+            self._asynsqs = Polls(sqs_connection=self.sqs(), region=self.region)
+        return self._asynsqs
+
+    def _get_from_sqs(
+        self,
+        queue_name: str,
+        queue_url: str,
+        connection: Polls,
+        count: int = 1,
+        callback: Any = None,  # noqa: ANN401 - kombu's
+    ) -> Any:  # noqa: ANN401 - the same
+        """Ask for messages, which are hidden for the worker's time, and not for the queue's."""
+        return connection.receive_message(
+            queue_name,
+            queue_url,
+            number_messages=count,
+            visibility_timeout=self.visibility_timeout,
+            wait_time_seconds=self.wait_time_seconds,
+            callback=callback,
+        )
+
     def _schedule_queue(self, queue: str) -> None:
-        if self.may_take():
-            super()._schedule_queue(queue)
-        else:
+        if queue not in self._active_queues:
+            return
+        if not self.may_take():
             self.looked()
             self.hub.call_later(_PAUSE_SECONDS, self._schedule_queue, queue)
+            return
+        try:
+            super()._schedule_queue(queue)
+        except ERRORS as error:  # its URL or the credentials cannot be read just now
+            self._ask_later(queue, str(error) or type(error).__name__)
+
+    def _loop1(self, queue: str, messages_fetched: int | None = None) -> None:
+        if messages_fetched != _HAS_FAILED:
+            super()._loop1(queue, messages_fetched)
+
+    def _ask_later(self, queue: str, why: str) -> None:
+        if queue not in self._failing:
+            self._failing.add(queue)
+            logger.warning(
+                "SQS cannot be asked for messages of the queue %s, and is asked again: %s",
+                queue,
+                redact(why),
+            )
+        if is_missing_queue(why):
+            self.forget_url(queue)
+        self.hub.call_later(_PAUSE_SECONDS, self._schedule_queue, queue)
 
     def _on_messages_ready(self, queue: str, qname: str, messages: Any) -> int:  # noqa: ANN401 - kombu's
+        if why := messages.get(FAILURE):
+            self._ask_later(qname, why)
+            return _HAS_FAILED
+        if qname in self._failing:
+            self._failing.discard(qname)
+            logger.warning("SQS answers again about the queue %s", qname)
         self.looked()
         received = messages.get("Messages") or []
+        if received and not self.may_take():
+            self._release_messages(queue, qname, received)
+            return 0
         accepted = [each for each in received if self._is_accepted(each, qname, queue)]
         super()._on_messages_ready(queue, qname, {"Messages": accepted})
         return len(received)
 
     def _is_accepted(self, message: dict[str, Any], queue: str, url: str) -> bool:
         """Replace the message by validated fields, or delete it if there is nothing to do."""
-        element = self._decode_python_message_body(message["Body"])
+        element = b""
         try:
+            element = self._decode_python_message_body(message["Body"])
             if not self.is_handled(element):
                 rebuilt = rebuild_message(element, queue, message["ReceiptHandle"])
                 message["Body"] = json.dumps(json.loads(rebuilt))
