@@ -1,7 +1,12 @@
 """What a broker says when it refuses something."""
 
 from amqp.exceptions import AccessRefused, NotAllowed, PreconditionFailed
-from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    ResponseError,
+)
 
 from artifact_pipeline.domain.redaction import redact
 
@@ -35,6 +40,7 @@ _REFUSED_CODES = frozenset(
         *("MissingRegionError", "AccessDeniedQueueException"),
     }
 )
+_ANSWERS = (ResponseError, BusyLoadingError)
 _OF_A_PIPELINE = "of pipeline caused error: "
 
 
@@ -59,6 +65,19 @@ def _aws_code(error: BaseException | None) -> str:
 def error_text(error: BaseException) -> str:
     """Return the broker's own words, in one line.
 
-    The client puts the command before them, with a part of the message that it carries.
+    A client of Redis puts the command before them, with a part of the message that it carries. One
+    of PostgreSQL adds the statement.
     """
-    return redact(str(error).rpartition(_OF_A_PIPELINE)[2]).rstrip(".")
+    said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+    return redact(said.rpartition(_OF_A_PIPELINE)[2]).rstrip(".")
+
+
+def answer_of(error: BaseException | None) -> BaseException | None:
+    """Return the error with which the broker answered, or None if it did not answer."""
+    causes = (error, error.__cause__ if error else None)
+    return next(filter(_is_answer, causes), None)
+
+
+def _is_answer(error: BaseException | None) -> bool:
+    has_code = getattr(error, "sqlstate", None) or getattr(error, "response", None)
+    return isinstance(error, _ANSWERS) or bool(has_code)

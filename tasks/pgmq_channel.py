@@ -1,6 +1,7 @@
 """The queues of PGMQ as a channel of kombu's."""
 
 import json
+import logging
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -8,9 +9,11 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import Any
 
+import psycopg
 from kombu.transport import virtual
 from kombu.transport.virtual.exchange import STANDARD_EXCHANGE_TYPES, FanoutExchange
 
+from artifact_pipeline.tasks.broker_errors import error_text
 from artifact_pipeline.tasks.message_body import LONGEST
 from artifact_pipeline.tasks.pgmq_queues import (
     SEND,
@@ -20,6 +23,8 @@ from artifact_pipeline.tasks.pgmq_queues import (
     packed,
     table_of,
 )
+
+logger = logging.getLogger(__name__)
 
 _REPLIES = "reply.celery.pidbox"
 _READ = f"""
@@ -79,12 +84,15 @@ class Channel(virtual.Channel):
         most = self.qos.can_consume_max_estimate() or 1
         table, seconds = table_of(queue), self.connection.visibility_timeout
         rows = self.connection.execute(_READ, table, seconds, most)
+        dropped = []
         for number, text in rows:
             message = self.accepted(queue, f"{table}:{number}", text)
             if message is None:
-                self._settle([number], table)
+                dropped.append(number)
             else:
                 self.connection._deliver(message, queue)  # noqa: SLF001 - as kombu's own do
+        if dropped:
+            self._settle(dropped, table)
         return bool(rows)
 
     def accepted(self, queue: str, tag: str, text: str | None) -> dict[str, Any] | None:  # noqa: ARG002 - for a worker
@@ -122,10 +130,16 @@ class Channel(virtual.Channel):
         super().basic_ack(delivery_tag)
 
     def _settle_tag(self, delivery_tag: str) -> None:
+        """Delete a message; if that fails, it is delivered again, and its task has no work."""
         table, _, number = delivery_tag.rpartition(":")
-        if table:
-            self._settle([int(number)], table)
-        self.connection.wake()
+        try:
+            if self.connection is None:
+                raise psycopg.OperationalError("the connection to the broker is closed")
+            if table:
+                self._settle([int(number)], table)
+            self.connection.wake()
+        except psycopg.Error as error:
+            logger.warning("a message is not acknowledged: %s", error_text(error))
 
     def _settle(self, numbers: Sequence[int], table: str) -> None:
         self.connection.execute("SELECT FROM pgmq.delete(%s, %s::bigint[])", table, list(numbers))

@@ -9,11 +9,13 @@ from hashlib import sha256
 from typing import Any
 
 import psycopg
+from psycopg.errors import ReadOnlySqlTransaction
 
 logger = logging.getLogger(__name__)
 
-_TRANSIENT = ("celery.pidbox", "celeryev")
-"""Parts of the names of queues for remote control, its answers and events."""
+_EVENTS = "celeryev."
+_CONTROL = ".celery.pidbox"
+"""The names of queues for events begin so, and those for remote control and its answers end so."""
 _LONGEST_NAME = 47
 """Of a queue, by PGMQ."""
 _READABLE = 30
@@ -31,12 +33,12 @@ FROM (
     FROM unnest(%s::text[], %s::text[]) AS given(queue, message)
 ) AS sent
 """
-"""Sends messages, and wakes the workers. The channels are those of PGMQ's own notifications."""
+"""Sends messages, and wakes the workers. The channels are PGMQ's own."""
 
 
 def is_transient(queue: str) -> bool:
     """Return whether messages of this queue are notifications, which nothing keeps."""
-    return any(part in queue for part in _TRANSIENT)
+    return queue.startswith(_EVENTS) or queue.endswith(_CONTROL)
 
 
 def table_of(queue: str) -> str:
@@ -81,6 +83,12 @@ def unpacked(payload: str) -> dict[str, Any] | None:
         return None
     has_parts = isinstance(message, dict) and isinstance(message.get("properties"), dict)
     return message if has_parts else None
+
+
+def check_writes(connection: psycopg.Connection[Any]) -> None:
+    """Raise an error if the server is a standby, or the user may only read."""
+    if _scalar(connection, "SHOW transaction_read_only") == "on":
+        raise ReadOnlySqlTransaction("the server is read only")
 
 
 def install(connection: psycopg.Connection[Any]) -> None:

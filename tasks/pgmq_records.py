@@ -5,10 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from psycopg.errors import ReadOnlySqlTransaction
-
 from artifact_pipeline.tasks.dead_letters import MOST, DeadLetter, letter_fields, parsed_letter
 from artifact_pipeline.tasks.moments import moment_of
+from artifact_pipeline.tasks.pgmq_queues import check_writes
 
 DEAD_LETTERS = "artifacts_dead_letters"
 _NOTES = "artifacts_notes"
@@ -38,10 +37,7 @@ class PgmqRecords:
         self._note("probe", "")
 
     def check_removals(self) -> None:
-        """Raise an error if the server is a standby, or the user may only read."""
-        [(is_read_only,)] = self._connection.execute("SHOW transaction_read_only")
-        if is_read_only == "on":
-            raise ReadOnlySqlTransaction("the server takes no writes: it is read only")
+        check_writes(self._connection.statements)
 
     def depth(self, queue: str) -> int:
         depth: int = self._channel._size(queue)  # noqa: SLF001 - kombu's `queue_declare` calls it

@@ -8,6 +8,7 @@ producer. This one has a connection that listens, which the loop watches.
 Commands to workers, their answers and events are notifications (NOTIFY), which nothing keeps.
 """
 
+import logging
 from collections import deque
 from select import select
 from time import monotonic
@@ -21,6 +22,7 @@ from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.tasks.pgmq_channel import Channel
 from artifact_pipeline.tasks.pgmq_connection import Connection, connect
 from artifact_pipeline.tasks.pgmq_queues import (
+    check_writes,
     create_queue,
     install,
     is_transient,
@@ -28,10 +30,14 @@ from artifact_pipeline.tasks.pgmq_queues import (
     unpacked,
 )
 
+logger = logging.getLogger(__name__)
+
 _POLL_SECONDS = 1.0
 """Interval of looks at the queues, since a message may come without a notification."""
 _RENEWALS = 4
 """Within the time for which a message is hidden."""
+_LOOK_SECONDS = 1.0
+"""Longest look at the queues: a worker's loop has more to do than to refuse a flood of messages."""
 
 
 class Transport(virtual.Transport):
@@ -106,7 +112,13 @@ class Transport(virtual.Transport):
     # Of kombu
 
     def establish_connection(self) -> Any:  # noqa: ANN401 - kombu's
-        install(self.statements)
+        try:
+            # A worker that finds it out later connects again at once, and tries no other URL.
+            check_writes(self.statements)
+            install(self.statements)
+        except BaseException:
+            self._disconnect()  # the next try must not meet a broken connection
+            raise
         return super().establish_connection()
 
     def verify_connection(self, connection: Any) -> bool:  # noqa: ANN401, ARG002 - kombu's
@@ -118,10 +130,14 @@ class Transport(virtual.Transport):
         try:
             super().close_connection(connection)
         finally:
-            for each in (self._statements, self._listener):
-                if each is not None:
-                    each.close()
-            self._statements = self._listener = None
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        for each in (self._statements, self._listener):
+            if each is not None:
+                each.close()
+        self._statements = self._listener = None
+        self._known.clear()
 
     def driver_version(self) -> str:
         return psycopg.__version__
@@ -147,6 +163,18 @@ class Transport(virtual.Transport):
             )
         return self._listener
 
+    def notifications_arrive(self, seconds: float) -> bool:
+        """Return whether a notification to this connection arrives within this time."""
+        channel = f"kombu.probe.{uuid4().hex}"
+        self.listener.execute(f'LISTEN "{channel}"'.encode())
+        self.execute("SELECT pg_notify(%s, '')", channel)
+        until = monotonic() + seconds
+        while (channel, "") not in self._noticed:
+            if not select([self.listener], [], [], max(0.0, until - monotonic()))[0]:
+                return False
+            self._read_notices()
+        return True
+
     def wake(self) -> None:
         """Look at the queues with the next turn of the loop."""
         self._wanted = True
@@ -161,14 +189,24 @@ class Transport(virtual.Transport):
         return found
 
     def _deliver_notice(self, channel: str, payload: str) -> bool:
-        queues = [queue for queue in self._queues.get(channel, ()) if queue in self._callbacks]
+        queues = [
+            queue for queue in self._queues.get(channel, ()) if queue and queue in self._callbacks
+        ]
         message = unpacked(payload) if queues else None
         if message is None:
             return False
         for queue in queues:
-            tag = {**message.get("properties", {}), "delivery_tag": uuid4().hex}
-            self._deliver({**message, "properties": tag}, queue)
+            tag = {**message["properties"], "delivery_tag": uuid4().hex}
+            self._deliver_one({**message, "properties": tag}, queue)
         return True
+
+    def _deliver_one(self, message: dict[str, Any], queue: str) -> None:
+        try:
+            self._deliver(message, queue)
+        except psycopg.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - anyone can notify, and must not end a worker
+            logger.warning("a notification could not be read: %s", type(error).__name__)
 
     def _read_notices(self) -> None:
         connection = self.listener.pgconn
@@ -213,7 +251,8 @@ class Transport(virtual.Transport):
         self._wanted = True
 
     def _on_tick(self) -> None:
-        while self._wanted:
+        until = monotonic() + _LOOK_SECONDS
+        while self._wanted and monotonic() < until:
             self._wanted = False
             self._wanted = self.look()
 

@@ -31,6 +31,7 @@ def test_a_worker_follows_a_cut_and_a_producers_transaction(
         with broker, scene(broker, tmp_path / "stack", monkeypatch, url) as on_stage:
             on_stage.upload()
             on_stage.send_hostile_messages()
+            broker.notify_hostile()
             # When it has looked at all of them, and its connections are cut
             on_stage.deployed.wait_until(on_stage.is_drained)
             broker.proxy.cut()

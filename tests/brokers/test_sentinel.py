@@ -20,13 +20,10 @@ def test_a_worker_follows_a_failover_and_refuses_hostile_messages(
     with broker, scene(broker, tmp_path / "stack", monkeypatch) as on_stage:
         on_stage.upload()
         on_stage.send_hostile_messages()
-        # When it has looked at all of them
+        # When it has looked at all of them, and the master is killed
         on_stage.deployed.wait_until(on_stage.is_drained)
-        # Then it has done nothing
-        on_stage.assert_unharmed()
-        # When the master is killed, which beat may log with a traceback
         broker.group.kill_master()
-        # Then it works by the other one
+        # Then it works by the other one, and has done nothing else
         on_stage.upload()
-        assert on_stage.worker.is_running
+        on_stage.assert_unharmed()
         assert_commands_answer(artifacts)

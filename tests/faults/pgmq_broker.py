@@ -10,7 +10,7 @@ import psycopg
 
 from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.broker import Broker
-from artifact_pipeline.tasks.pgmq_queues import SEND, table_of
+from artifact_pipeline.tasks.pgmq_queues import SEND, channel_of, packed, table_of
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.queues import QUEUES
@@ -78,6 +78,13 @@ class PgmqBroker:
             text = element.decode("latin-1").replace("\0", "")
             sql = "SELECT pgmq.send(%s, to_jsonb(%s::text))"
             self._execute(sql, table, text)
+
+    def notify_hostile(self) -> None:
+        """Notify as any user of the database can, whatever its rights."""
+        body = {"body": 5, "content-encoding": "rot13", "content-type": "application/data"}
+        for properties in ({}, {"body_encoding": "base64"}, {"body_encoding": "none"}):
+            payload = packed({**body, "properties": properties})
+            self._execute("SELECT pg_notify(%s, %s)", channel_of("celery.pidbox"), payload)
 
     def _purge(self) -> None:
         for table in _TABLES:

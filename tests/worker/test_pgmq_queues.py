@@ -1,12 +1,15 @@
 """Names of queues in PostgreSQL, and notifications; the broker itself is in tests/brokers."""
 
 import json
+import logging
 import zlib
 from base64 import b64encode
 from hashlib import sha256
 
 import pytest
 
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.pgmq_channel import Channel
 from artifact_pipeline.tasks.pgmq_queues import channel_of, packed, table_of, unpacked
 from artifact_pipeline.tasks.routing import OWN_QUEUES, queue_in
 
@@ -32,6 +35,22 @@ def test_a_notification_carries_a_message_that_is_short_enough() -> None:
     assert payload is not None
     assert unpacked(payload) == message
     assert packed({**message, "body": noise}) is None
+
+
+def test_a_task_that_ends_after_its_connection_does_not_fail(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # Given a channel whose connection is lost
+    connection = make_app("postgresql://127.0.0.1:1/db").connection_for_write()
+    channel = Channel(connection.transport)
+    channel.close()
+    # When
+    with caplog.at_level(logging.WARNING):
+        channel.basic_ack("configs:1")
+    # Then the message is delivered again, and its task has no work
+    assert caplog.messages == [
+        "a message is not acknowledged: the connection to the broker is closed"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,6 @@ def _check_prefix(app: Celery, prefix: str) -> None:
     if given != wanted:
         option = kind.prefix_option or REDIS.prefix_option
         raise ConfigurationError(
-            f"{PREFIX_VARIABLE}={prefix}: this Celery app has {option}={given!r}, so no"
-            f" worker would see its messages. Set broker_transport_options[{option!r}] to {wanted!r}"
+            f"{PREFIX_VARIABLE}={prefix}: this Celery app has {option}={given!r}, so no worker"
+            f" would see its messages. Set broker_transport_options[{option!r}] to {wanted!r}"
         )

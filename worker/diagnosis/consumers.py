@@ -45,8 +45,8 @@ def read_broker(
     with broker_channel(app) as channel:
         named = sorted(queue for queue in needed if workspace_of_queue(queue))
         status = _queues_of(app, channel, named, with_strays=with_strays)
-        if not has_control(app):
-            return replace(status, has_control=False)
+        if not status.has_control:
+            return status
         has_work = {*needed, *(queue for queue, depth in status.messages.items() if depth)}
         connection = channel.connection.client
         workers = _workers(app, connection, _ANSWER_SECONDS)
@@ -77,6 +77,7 @@ def _queues_of(
     queues = [*queue_names(app), *named]
     return BrokerStatus(
         messages=queue_depths(channel, queues),
+        has_control=has_control(app),
         strays=strays_of(channel, queues) if with_strays else {},
         dispatched_at=last_dispatch(channel),
         refused=count_dead_letters(channel),

@@ -105,6 +105,14 @@ class Channel(sqs_transport.Channel):
         except ERRORS as error:
             logger.warning("messages are not renewed: %s", type(error).__name__)
 
+    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
+        try:
+            super().basic_ack(delivery_tag, multiple)
+        except ERRORS as error:
+            logger.warning(
+                "a message is not removed, and is delivered again: %s", type(error).__name__
+            )
+
     def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
         """Note a message that is refused."""
         try:
@@ -152,13 +160,13 @@ class Channel(sqs_transport.Channel):
             super()._loop1(queue, messages_fetched)
 
     def _ask_later(self, queue: str, why: str) -> None:
-        if queue not in self._failing:
-            self._failing.add(queue)
+        if not self._failing:
             logger.warning(
-                "SQS cannot be asked for messages of the queue %s, and is asked again: %s",
+                "SQS cannot be asked for messages, and is asked again: queue %s: %s",
                 queue,
                 redact(why),
             )
+        self._failing.add(queue)
         if is_missing_queue(why):
             self.forget_url(queue)
         self.hub.call_later(_PAUSE_SECONDS, self._schedule_queue, queue)
@@ -169,7 +177,8 @@ class Channel(sqs_transport.Channel):
             return _HAS_FAILED
         if qname in self._failing:
             self._failing.discard(qname)
-            logger.warning("SQS answers again about the queue %s", qname)
+            if not self._failing:
+                logger.warning("SQS answers again")
         self.looked()
         received = messages.get("Messages") or []
         if received and not self.may_take():
