@@ -43,7 +43,7 @@ class SqsRecords:
             self._url(queue)
 
     def depth(self, queue: str) -> int:
-        """Return about how many there are: SQS says no more."""
+        """Return about how many there are: SQS does not count exactly."""
         try:
             self._channel._resolve_queue_url(queue)  # noqa: SLF001 - else `_size` creates it
         except DoesNotExistQueueException:

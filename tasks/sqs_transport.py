@@ -1,7 +1,7 @@
 """Amazon SQS: kombu's transport, with one client for each process and no default region.
 
-Region, credentials and endpoint are those of boto3: AWS_DEFAULT_REGION, AWS_PROFILE,
-AWS_ENDPOINT_URL_SQS and the others.
+boto3 reads region, credentials and endpoint from AWS_DEFAULT_REGION, AWS_PROFILE,
+AWS_ENDPOINT_URL_SQS and its other settings.
 """
 
 import json
@@ -36,7 +36,7 @@ class Channel(SQS.Channel):
 
     def new_sqs_client(self, region: str, access_key_id: str | None, **others: Any) -> Any:  # noqa: ANN401 - of boto3
         """Return the process's client: it takes longer to make one than to send a message."""
-        if access_key_id:  # of another app, which has its credentials in its URL
+        if access_key_id:  # an app of somebody else, with a key in its URL
             return super().new_sqs_client(region, access_key_id, **others)
         config = self.transport_options.get("client-config") or {}
         return client(os.getpid(), region, json.dumps(config, sort_keys=True))

@@ -118,8 +118,8 @@ def _check_sqs(url: str, _parts: SplitResult, kind: BrokerKind) -> None:
         )
     if url != kind.example:
         raise ValueError(
-            f"the URL of Amazon SQS is {kind.example} alone. Region, credentials and endpoint are"
-            " those of AWS: AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_SQS"
+            f"the URL of Amazon SQS is {kind.example} alone. Set region, credentials and endpoint"
+            " by AWS's own variables: AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_SQS"
         )
 
 

@@ -12,7 +12,7 @@ from kombu.asynchronous.aws.connection import AsyncHTTPSConnection
 from kombu.asynchronous.aws.sqs.connection import AsyncSQSConnection
 
 FAILURE = "Failure"
-"""The key of an answer that says why there is none of SQS."""
+"""The key under which an answer says why SQS gave none."""
 _CONNECT_SECONDS = 5
 _SECONDS = 30
 """Longer than a request waits at SQS."""
