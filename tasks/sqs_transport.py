@@ -18,13 +18,16 @@ ERRORS = (BotoCoreError, ClientError, OSError)
 _MISSING = ("NonExistentQueue", "QueueDoesNotExist")
 
 
+_Kombus: Any = SQS.Channel  # whose stubs lack what is changed here
+
+
 class MissingRegionError(NoRegionError):
     """No setting of AWS names a region. kombu would take us-east-1."""
 
     fmt = "no AWS region. Set AWS_DEFAULT_REGION"
 
 
-class Channel(SQS.Channel):
+class Channel(_Kombus):  # type: ignore[misc]
     """A channel that creates a queue again that was deleted."""
 
     @cached_property

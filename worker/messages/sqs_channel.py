@@ -83,6 +83,7 @@ class Channel(sqs_transport.Channel):
     looked: Callable[[], None] = staticmethod(_nothing)
     may_take: Callable[[], bool] = staticmethod(_always)
     is_handled: Callable[[bytes], bool] = staticmethod(_never)
+    _asynsqs: Polls | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - kombu's
         self._failing: set[str] = set()

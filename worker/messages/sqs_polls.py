@@ -5,9 +5,10 @@ no time-outs.
 """
 
 import json
+import os
 from typing import Any
 
-import pycurl
+import pycurl  # type: ignore[import-untyped]
 from kombu.asynchronous.aws.connection import AsyncHTTPSConnection
 from kombu.asynchronous.aws.sqs.connection import AsyncSQSConnection
 
@@ -18,7 +19,10 @@ _SECONDS = 30
 """Longer than a request waits at SQS."""
 
 
-class Polls(AsyncSQSConnection):
+_Kombus: Any = AsyncSQSConnection  # whose stubs lack what is changed here
+
+
+class Polls(_Kombus):  # type: ignore[misc]
     """A connection whose answers are never an exception."""
 
     def get_http_connection(self) -> AsyncHTTPSConnection:
@@ -37,6 +41,8 @@ class _Connection(AsyncHTTPSConnection):
     def getrequest(self) -> Any:  # noqa: ANN401 - of kombu
         request = super().getrequest()
         request.on_prepare = _set_time_outs
+        # boto3 reads it too, and kombu does not.
+        request.ca_certs = os.environ.get("AWS_CA_BUNDLE") or request.ca_certs
         return request
 
 
