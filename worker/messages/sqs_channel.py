@@ -98,13 +98,19 @@ class Channel(sqs_transport.Channel):
             by_url.setdefault(url, []).append(tag)
         for url, tags in by_url.items():
             for start in range(0, len(tags), AT_ONCE):
-                self._renew(url, tags[start : start + AT_ONCE])
+                self._hide(url, tags[start : start + AT_ONCE], self.visibility_timeout)
 
-    def _renew(self, url: str, tags: list[str]) -> None:
+    def _restore(self, message: Any) -> None:  # noqa: ANN401 - kombu's
+        """Show a message again at once, when the worker stops. kombu's own can fail for good."""
+        self._hide(message.delivery_info["sqs_queue"], [message.delivery_tag], 0)
+
+    def _hide(self, url: str, tags: list[str], seconds: int) -> None:
         try:
-            set_visibility(self.sqs(), url, tags, self.visibility_timeout)
+            set_visibility(self.sqs(), url, tags, seconds)
         except ERRORS as error:
-            logger.warning("messages are not renewed: %s", type(error).__name__)
+            logger.warning(
+                "messages show themselves later or sooner than planned: %s", type(error).__name__
+            )
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
         try:
