@@ -8,9 +8,12 @@ import jsonschema  # type: ignore[import-untyped]  # the types are not in the lo
 import pytest
 from starlette.routing import Route
 
+from artifact_pipeline.domain.model.attempts import Attempt, AttemptEnd
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.web.api.routes import ENDPOINTS
 from artifact_pipeline.worker.web.app import api_routes
+from tests.sql.status_steps import past_attempts
+from tests.sql.steps import CREATED_AT
 from tests.web.steps import CONFIG, MINUTE, RESULTS, Client, World, zipped
 
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -54,8 +57,17 @@ def full(world: World) -> World:
     world.rows._next_id = 12
     world.rows.add(TransferState.QUARANTINED, reason_code="poisoned", finished_at=MINUTE)
     world.rows.add(TransferState.RUNNING, lease_expires_at=-MINUTE)
+    waiting: dict[str, Any] = {"reason_code": "s3_unavailable", "next_attempt_at": -MINUTE}
+    lost = Attempt(
+        number=1, began_at=None, ended_at=CREATED_AT, worker="host:1:2", end=AttemptEnd.LOST
+    )
+    world.rows._next_id = 12
     world.rows.add(
-        TransferState.WAITING, reason_code="s3_unavailable", next_attempt_at=-MINUTE, attempts=1
+        TransferState.WAITING,
+        kind="job_input",
+        attempts=1,
+        past_attempts=past_attempts(lost),
+        **waiting,
     )
     world.rows.add(TransferState.DONE, finished_at=MINUTE, bytes_sent=1)
     return world
