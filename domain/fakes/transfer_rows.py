@@ -12,10 +12,14 @@ from artifact_pipeline.domain.fakes.artifact_events import InMemoryEventOutbox
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
 from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.attempts import Attempt, AttemptEnd, with_attempt
+from artifact_pipeline.domain.model.attempts import (
+    NO_ATTEMPT_REASONS,
+    Attempt,
+    AttemptEnd,
+    with_attempt,
+)
 from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import (
-    NO_FAILURE_REASONS,
     Claim,
     Direction,
     Transfer,
@@ -185,7 +189,7 @@ def failed(transfer: Transfer, error: TransferError, now: datetime) -> dict[str,
     """Return what a transfer keeps of an error."""
     said = redact(str(error))
     kept = {**NO_LEASE, "reason_code": error.reason, "last_error": said}
-    if error.reason in NO_FAILURE_REASONS:
+    if error.reason in NO_ATTEMPT_REASONS:
         return kept
     return {**kept, **_ended(transfer, AttemptEnd.FAILED, now, error.reason, said)}
 

@@ -8,10 +8,14 @@ from enum import StrEnum
 
 from pydantic import TypeAdapter, ValidationError
 
+from artifact_pipeline.domain.model.transfers import NO_FAILURE_REASONS
 from artifact_pipeline.domain.reasons import ReasonCode, reason_of
 
 MAX_PAST_ATTEMPTS = 4_000
 """Characters that are kept of a transfer's past attempts, the last ones."""
+
+NO_ATTEMPT_REASONS = (*NO_FAILURE_REASONS, ReasonCode.STORE_BREAKER_OPEN)
+"""Reasons of claims that end without an attempt. In an outage they would displace the others."""
 
 
 class AttemptEnd(StrEnum):

@@ -3,6 +3,7 @@
 from artifact_pipeline.domain.errors import (
     RevokedError,
     SourceMissingError,
+    StoreBreakerOpenError,
     StoreUnavailableError,
     UploadAwaitedError,
 )
@@ -56,9 +57,10 @@ class PastAttemptsContract:
         assert before <= ends[0] <= ends[1] <= ends[2] <= transfers.now()
 
     def test_what_is_no_failed_attempt_is_not_kept(self, repositories: Repositories) -> None:
-        # Given one that waits for its client, and is then cancelled
+        # Given one that waits for its client, then for the circuit, and is then cancelled
         transfers = repositories.transfers
         transfers.wait(claimed(transfers), UploadAwaitedError(), AT_ONCE)
+        transfers.postpone(claimed(transfers), StoreBreakerOpenError(), AT_ONCE)
         transfers.cancel(12, None, None, RevokedError())
         assert latest(transfers).past_attempts is None
         # And a success at once

@@ -8,8 +8,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from artifact_pipeline.domain.errors import TransferError
-from artifact_pipeline.domain.model.attempts import MAX_PAST_ATTEMPTS, AttemptEnd
-from artifact_pipeline.domain.model.transfers import NO_FAILURE_REASONS, TransferState
+from artifact_pipeline.domain.model.attempts import (
+    MAX_PAST_ATTEMPTS,
+    NO_ATTEMPT_REASONS,
+    AttemptEnd,
+)
+from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.tables import TransferRow
@@ -38,7 +42,7 @@ def _sqlite(element: with_line, compiler: SQLCompiler, **kwargs: Any) -> str:  #
 
 def failed_attempt(error: TransferError) -> dict[str, Any]:
     """Return the values that keep an attempt which ends with this error."""
-    if error.reason in NO_FAILURE_REASONS:
+    if error.reason in NO_ATTEMPT_REASONS:
         return {}
     return _ended(AttemptEnd.FAILED, utc_now(), error.reason, redact(str(error)))
 
