@@ -55,19 +55,14 @@ def full(world: World) -> World:
     world.put(CONFIG, b"{}")
     world.put(RESULTS, zipped({"a.txt": b"a"}))
     world.rows._next_id = 12
-    world.rows.add(TransferState.QUARANTINED, reason_code="poisoned", finished_at=MINUTE)
-    world.rows.add(TransferState.RUNNING, lease_expires_at=-MINUTE)
-    waiting: dict[str, Any] = {"reason_code": "s3_unavailable", "next_attempt_at": -MINUTE}
     lost = Attempt(
         number=1, began_at=None, ended_at=CREATED_AT, worker="host:1:2", end=AttemptEnd.LOST
     )
-    world.rows._next_id = 12
+    ended: dict[str, Any] = {"finished_at": MINUTE, "past_attempts": past_attempts(lost)}
+    world.rows.add(TransferState.QUARANTINED, reason_code="poisoned", **ended)
+    world.rows.add(TransferState.RUNNING, lease_expires_at=-MINUTE)
     world.rows.add(
-        TransferState.WAITING,
-        kind="job_input",
-        attempts=1,
-        past_attempts=past_attempts(lost),
-        **waiting,
+        TransferState.WAITING, reason_code="s3_unavailable", next_attempt_at=-MINUTE, attempts=1
     )
     world.rows.add(TransferState.DONE, finished_at=MINUTE, bytes_sent=1)
     return world
