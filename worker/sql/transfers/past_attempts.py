@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, cast, literal
+from sqlalchemy import ColumnElement, SQLColumnExpression, Text, case, cast, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -59,7 +59,7 @@ def released_attempt() -> dict[str, Any]:
 
 def _ended(
     end: AttemptEnd,
-    ended_at: ColumnElement[Any],
+    ended_at: SQLColumnExpression[Any],
     reason: str | None = None,
     error: str | None = None,
 ) -> dict[str, Any]:
