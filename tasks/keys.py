@@ -112,6 +112,11 @@ def own_key(channel: Any, name: str) -> str:  # noqa: ANN401 - a kombu channel
     return f"{channel.global_keyprefix}{name}"
 
 
+def wake_key(queue: str) -> str:
+    """Return the list at which workers wait while the queue is empty; a push adds an element."""
+    return f"{queue}.wake"
+
+
 def own_client(channel: Any) -> Redis:  # noqa: ANN401 - a kombu channel
     """Return a client for `own_key`.
 
