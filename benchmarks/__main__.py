@@ -22,6 +22,7 @@ from benchmarks.draining import (
 )
 from benchmarks.figures import Figure, read_report, with_replaced, write_report
 from benchmarks.large import measure_large_file
+from benchmarks.lone import measure_lone_uploads
 from benchmarks.picture import draw
 from benchmarks.publishing import measure_publishing
 from benchmarks.rendering import line, write_tables
@@ -36,6 +37,7 @@ _PICTURE = _DOCS / "images" / "performance.svg"
 _WORKS: dict[str, Callable[[Deployment], list[Figure]]] = {
     "small": measure_small_uploads,
     "run-configs": measure_run_configs,
+    "lone": measure_lone_uploads,
     "draining": measure_draining,
     "draining-distant-s3": measure_draining_to_distant_s3,
     "draining-at-a-distance": measure_draining_at_a_distance,

@@ -24,6 +24,8 @@ class Unit(StrEnum):
     CLAIMS = "claims/s"
     RECORDS = "records/s"
     SPEED = "MiB/s"
+    LONE_MEDIAN = "ms to the record, median"
+    LONE_P99 = "ms to the record, 99th percentile"
     PEAK_MEMORY = "MiB of memory at the peak"
     S3_REQUESTS = "S3 requests"
     SQL_ROUND_TRIPS = "SQL round trips"

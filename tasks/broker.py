@@ -15,7 +15,9 @@ CA_VARIABLE = "ARTIFACTS_BROKER_CA_FILE"
 MASTER_VARIABLE = "ARTIFACTS_BROKER_MASTER_NAME"
 SENTINEL_PASSWORD_VARIABLE = "ARTIFACTS_BROKER_SENTINEL_PASSWORD"  # noqa: S105 - its name
 
-_TLS = "rediss://"
+_SENTINELS = "sentinels://"
+"""For kombu, TLS to sentinels and their servers is an option, and no scheme."""
+_TLS = ("rediss://", _SENTINELS, "amqps://")
 UNVERIFIED = frozenset({"none", "CERT_NONE"})
 """Values of ssl_cert_reqs with which any certificate is accepted."""
 ANY_CERTIFICATE = "ssl_cert_reqs=none"
@@ -101,8 +103,10 @@ class Broker:
 
     def _completed(self, url: str) -> str:
         if not url.startswith(_TLS):
-            return url
-        return f"{url.partition('?')[0]}?{urlencode(self._options(url))}"
+            # The URL of the database, as SQLAlchemy has it, names the broker too.
+            return url.replace("postgresql+psycopg://", "postgresql://", 1)
+        address = url.partition("?")[0].replace(_SENTINELS, "sentinel://", 1)
+        return f"{address}?{urlencode(self._options(url))}"
 
     def _options(self, url: str) -> dict[str, str]:
         given = dict(parse_qsl(url.partition("?")[2]))

@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import KombuError
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from artifact_pipeline.domain.errors import (
     BrokerRefusedError,
@@ -16,7 +16,7 @@ from artifact_pipeline.domain.errors import (
     PipelineError,
 )
 from artifact_pipeline.tasks.app import BROKER_VARIABLE, broker_urls
-from artifact_pipeline.tasks.broker_errors import error_text, is_refused
+from artifact_pipeline.tasks.broker_errors import answer_of, error_text, is_refused
 from artifact_pipeline.tasks.broker_records import records_of
 from artifact_pipeline.tasks.tls import tls_refusal
 
@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 _LAST_USED = "artifacts_last_broker"
 """An attribute of an app: the URL that it used last, and until when that one is tried first."""
 _PREFERRED_SECONDS = 30.0
-_ANSWERS = (ResponseError, BusyLoadingError)
 # kombu and its client raise these for a wrong URL.
 _WRONG = (TypeError, ValueError, LookupError, ImportError, AttributeError)
 
@@ -74,7 +73,7 @@ def translated_errors(app: Celery) -> Iterator[None]:
             raise BrokerRefusedError(
                 f"{BROKER_VARIABLE}: {error_text(error)}. Correct it"
             ) from error
-        answer = next((e for e in (error, error.__cause__) if isinstance(e, _ANSWERS)), None)
+        answer = answer_of(error)
         if answer is None:
             raise BrokerUnavailableError from error
         said = f"the broker answers with an error: {error_text(answer)}"

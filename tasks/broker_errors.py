@@ -1,7 +1,12 @@
 """What a broker says when it refuses something."""
 
 from amqp.exceptions import AccessRefused, NotAllowed, PreconditionFailed
-from redis.exceptions import AuthenticationError, NoPermissionError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    ResponseError,
+)
 
 from artifact_pipeline.domain.redaction import redact
 
@@ -16,7 +21,16 @@ _REFUSED = (
     "DB index is out of range",
     "value is not an integer or out of range",  # a database's number of twenty digits
     "has no permissions to run",
+    # PostgreSQL: psycopg gives an error of a login no code.
+    "password authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    'FATAL:  role "',
+    'FATAL:  database "',
 )
+# PostgreSQL: a right, a schema or a function is missing.
+_REFUSED_STATES = frozenset({"42501", "3F000", "42883"})
+_ANSWERS = (ResponseError, BusyLoadingError)
 _OF_A_PIPELINE = "of pipeline caused error: "
 
 
@@ -24,12 +38,26 @@ def is_refused(error: BaseException) -> bool:
     """Return whether the broker answers, and will answer the same until a setting changes."""
     causes = (error, error.__cause__)
     is_denied = any(isinstance(cause, _DENIED) for cause in causes)
-    return is_denied or any(text in str(error) for text in _REFUSED)
+    states = {getattr(cause, "sqlstate", None) for cause in causes}
+    said = any(text in str(error) for text in _REFUSED)
+    return is_denied or said or not states.isdisjoint(_REFUSED_STATES)
 
 
 def error_text(error: BaseException) -> str:
     """Return the broker's own words, in one line.
 
-    The client puts the command before them, with a part of the message that it carries.
+    A client of Redis puts the command before them, with a part of the message that it carries. One
+    of PostgreSQL adds the statement.
     """
-    return redact(str(error).rpartition(_OF_A_PIPELINE)[2]).rstrip(".")
+    said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+    return redact(said.rpartition(_OF_A_PIPELINE)[2]).rstrip(".")
+
+
+def answer_of(error: BaseException | None) -> BaseException | None:
+    """Return the error with which the broker answered, or None if it did not answer."""
+    causes = (error, error.__cause__ if error else None)
+    return next(filter(_is_answer, causes), None)
+
+
+def _is_answer(error: BaseException | None) -> bool:
+    return isinstance(error, _ANSWERS) or bool(getattr(error, "sqlstate", None))

@@ -8,6 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 REDIS_OPTION = "global_keyprefix"
+AMQPS_OPTIONS = frozenset(
+    {
+        *("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_ciphers"),
+        "ssl_check_hostname",
+    }
+)
+"""Options of TLS in a URL of RabbitMQ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +29,7 @@ class BrokerKind:
         settings: of Celery, instead of those in celeryconfig.py, which are for Redis.
         time_outs: names of the transport options that are seconds to wait for an answer.
         queue_arguments: of each queue of tasks.
+        own_place: what separates environments on one broker, if it has no prefixes.
         is_group: several URLs name members of one group, such as its sentinels. Otherwise they are
             brokers to try in turn.
     """
@@ -30,6 +38,7 @@ class BrokerKind:
     schemes: tuple[str, ...]
     example: str
     prefix_option: str = ""
+    own_place: str = ""
     is_group: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     time_outs: tuple[str, ...] = ("socket_timeout", "socket_connect_timeout")
@@ -44,15 +53,16 @@ REDIS = BrokerKind(
 )
 SENTINEL = BrokerKind(
     name="Redis Sentinel",
-    schemes=("sentinel://",),
+    schemes=("sentinel://", "sentinels://"),
     example="sentinel://host1:26379/0;sentinel://host2:26379/0",
     prefix_option=REDIS_OPTION,
     is_group=True,
 )
 RABBITMQ = BrokerKind(
     name="RabbitMQ",
-    schemes=("amqp://",),
+    schemes=("amqp://", "amqps://"),
     example="amqp://user:PASSWORD@host:5672/vhost",
+    own_place="virtual host",
     settings={
         # A publish waits until the broker has the message on its disks.
         "broker_transport_options": {"confirm_publish": True},
@@ -64,7 +74,23 @@ RABBITMQ = BrokerKind(
     time_outs=("read_timeout", "write_timeout"),
     queue_arguments={"x-queue-type": "quorum"},
 )
-KINDS = (REDIS, SENTINEL, RABBITMQ)
+POSTGRESQL = BrokerKind(
+    name="PostgreSQL",
+    schemes=("postgresql://", "postgresql+psycopg://"),
+    example="postgresql://user:PASSWORD@host/database",
+    own_place="database",
+    settings={
+        "broker_transport_options": {
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            # A worker hides what it holds from the others for so long, and renews that (seconds).
+            "visibility_timeout": 40,
+        },
+        # A publish opens a connection of its own: each child would keep one of the server's.
+        "broker_pool_limit": 0,
+    },
+)
+KINDS = (REDIS, SENTINEL, RABBITMQ, POSTGRESQL)
 
 
 def kind_of_url(url: str) -> BrokerKind | None:

@@ -4,11 +4,14 @@ from typing import Any
 
 from celery import Celery
 from kombu import Queue
+from kombu.transport import TRANSPORT_ALIASES
 from redis import Redis
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.broker import MASTER_VARIABLE, URL_VARIABLE, Broker
 from artifact_pipeline.tasks.broker_kinds import (
+    POSTGRESQL,
+    RABBITMQ,
     REDIS,
     REDIS_OPTION,
     SENTINEL,
@@ -20,6 +23,11 @@ from artifact_pipeline.tasks.broker_url import split_connect_timeout
 _OPTION = REDIS_OPTION
 """kombu's transport option, which Flower knows too."""
 
+_TRANSPORTS = {
+    "postgresql": "artifact_pipeline.tasks.pgmq_transport:Transport",
+    "amqps": "artifact_pipeline.tasks.amqps_transport:Transport",
+}
+"""Those that are not kombu's own. They are loaded when they are used."""
 _SENTINEL_SECONDS = 2.0
 
 
@@ -37,6 +45,9 @@ def use_broker(app: Celery, broker: Broker) -> None:
     app.conf.update(broker_url=url)
     kind = kind_of_url(broker.url) or REDIS
     app.conf.update(kind.settings)
+    if kind in (POSTGRESQL, RABBITMQ):
+        # kombu looks transports up by the scheme, in a table of the process.
+        TRANSPORT_ALIASES.update(_TRANSPORTS)
     if kind.queue_arguments and app.conf.task_queues:
         app.conf.task_queues = [
             Queue(each.name, each.exchange, each.routing_key, queue_arguments=kind.queue_arguments)
@@ -83,6 +94,8 @@ def _sentinel_options(broker: Broker) -> dict[str, Any]:
         "socket_timeout": _SENTINEL_SECONDS,
         "socket_connect_timeout": _SENTINEL_SECONDS,
     }
+    if broker.tls_options is not None:
+        of_sentinels = {**of_sentinels, "ssl": True, **broker.tls_options}
     if broker.sentinel_password:
         of_sentinels = {**of_sentinels, "password": broker.sentinel_password}
     return {"master_name": broker.master_name, "sentinel_kwargs": of_sentinels}
@@ -97,6 +110,11 @@ def prefix_of(app: Celery) -> str:
 def own_key(channel: Any, name: str) -> str:  # noqa: ANN401 - a kombu channel
     """Return what a key of the pipeline's own is called in the broker."""
     return f"{channel.global_keyprefix}{name}"
+
+
+def wake_key(queue: str) -> str:
+    """Return the list at which workers wait while the queue is empty; a push adds an element."""
+    return f"{queue}.wake"
 
 
 def own_client(channel: Any) -> Redis:  # noqa: ANN401 - a kombu channel

@@ -58,7 +58,7 @@ def publish(
     """
     app = app or pipeline_app()
     ensure_configured(app)
-    _send(list(_messages_of(transfers, of_jobs)), app)
+    _send(list(messages_of(transfers, of_jobs)), app)
 
 
 def publish_of_jobs(job_ids: Iterable[int], app: Celery, workspace: str | None = None) -> None:
@@ -81,7 +81,8 @@ def _send(messages: Sequence[Outgoing], app: Celery) -> None:
                 message.send(app, producer)
 
 
-def _messages_of(transfers: Iterable[Transfer], of_jobs: Collection[int]) -> Iterator[Outgoing]:
+def messages_of(transfers: Iterable[Transfer], of_jobs: Collection[int]) -> Iterator[Outgoing]:
+    """Yield the messages that `publish` sends."""
     together: dict[tuple[int, str | None], list[Transfer]] = {}
     for transfer in transfers:
         if transfer.artifact.job_id in of_jobs and _is_small_upload(transfer):

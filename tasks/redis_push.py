@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from artifact_pipeline.tasks.keys import wake_key
+
 _ATTRIBUTE = "artifacts_kept"
 """An attribute of a channel, with a `_Kept`."""
 
@@ -24,18 +26,17 @@ def expires(queue: Any) -> bool:  # noqa: ANN401 - of kombu
 
 
 def push(channel: Any, messages: Sequence[tuple[str, str]]) -> None:  # noqa: ANN401 - of kombu
-    """Push messages, each with the key of its list, in one round trip."""
+    """Push messages, each with the key of its list, and wake a worker, in one round trip.
+
+    Other idle workers look again after `idle_seconds`, as after a message that kombu has pushed.
+    """
     by_key: dict[str, list[str]] = defaultdict(list)
     for key, message in messages:
         by_key[key].append(message)
-    client = _Kept.by(channel).client
-    if len(by_key) == 1:
-        for key, pushed in by_key.items():
-            client.lpush(key, *pushed)
-        return
-    with client.pipeline(transaction=False) as pipe:
+    with _Kept.by(channel).client.pipeline(transaction=False) as pipe:
         for key, pushed in by_key.items():
             pipe.lpush(key, *pushed)
+            pipe.lpush(wake_key(key.partition(channel.sep)[0]), "")
         pipe.execute()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 
 from artifact_pipeline.tasks.dead_letters import DeadLetter, parsed_letter
-from artifact_pipeline.tasks.keys import own_client, own_key
+from artifact_pipeline.tasks.keys import own_client, own_key, wake_key
 from artifact_pipeline.tasks.moments import SKEW, moment_of
 
 DEAD_LETTERS = "artifacts.dead_letters"
@@ -59,7 +59,7 @@ class RedisRecords:
     def forget(self, queue: str) -> None:
         # kombu keeps a binding for each queue without end.
         bindings = [getattr(self._channel, name, None) for name in _BINDINGS]
-        names = [queue, *(each % queue for each in bindings if each)]
+        names = [queue, wake_key(queue), *(each % queue for each in bindings if each)]
         self._client.delete(*(own_key(self._channel, name) for name in names))
 
     def epoch(self, clock: Callable[[], datetime]) -> datetime:

@@ -4,13 +4,16 @@ Where a password has a question mark in it, the rest of it stands where options 
 """
 
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from inspect import signature
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs
 
 from artifact_pipeline.tasks.broker import MASTER_VARIABLE, PREFIX_VARIABLE
 from artifact_pipeline.tasks.broker_kinds import (
+    AMQPS_OPTIONS,
     KINDS,
+    POSTGRESQL,
     RABBITMQ,
     REDIS,
     SENTINEL,
@@ -63,8 +66,8 @@ def check_has_prefix(url: str, prefix: str) -> None:
     kind = kind_of_url(url)
     if prefix and kind is not None and not kind.prefix_option:
         raise ValueError(
-            f"{PREFIX_VARIABLE}: {kind.name} has no prefixes. Give each environment a virtual host"
-            " of its own, at the end of the URL"
+            f"{PREFIX_VARIABLE}: {kind.name} has no prefixes. Give each environment a"
+            f" {kind.own_place} of its own, at the end of the URL"
         )
 
 
@@ -75,14 +78,40 @@ def _check_redis(url: str, parts: SplitResult, kind: BrokerKind) -> None:
             raise ValueError("no path of a socket. Example: redis+socket:///run/redis.sock")
     elif path and not path.isdecimal():
         raise ValueError(f"the path is not the number of a database. Example: {kind.example}")
-    _check_options(url, parts, _redis_options(with_tls=kind is REDIS))
+    _check_options(
+        url, parts, _redis_options(with_tls=kind is REDIS or url.startswith("sentinels://"))
+    )
 
 
 def _check_amqp(url: str, parts: SplitResult, kind: BrokerKind) -> None:
     if not parts.hostname:
         raise ValueError(f"no host. Example: {kind.example}")
     _ = parts.port  # raises a ValueError that quotes nothing of it
-    _check_options(url, parts, {"connect_timeout", "heartbeat"})
+    known = {"connect_timeout", "heartbeat"}
+    _check_options(url, parts, {*known, *AMQPS_OPTIONS} if url.startswith("amqps://") else known)
+
+
+def _check_postgresql(url: str, _parts: SplitResult, kind: BrokerKind) -> None:
+    if not (find_spec("psycopg") and find_spec("pgmq")):
+        raise ValueError(
+            "PostgreSQL as the broker needs more packages. Install them:"
+            " pip install 'artifact-pipeline[pgmq]'"
+        )
+    from psycopg import Error  # noqa: PLC0415 - of its brokers alone
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - the same
+
+    try:
+        given = conninfo_to_dict(url.replace("postgresql+psycopg://", "postgresql://", 1))
+    except Error:
+        raise ValueError(f"libpq cannot read it. Example: {kind.example}") from None
+    if not given.get("dbname"):
+        raise ValueError(f"no database. Example: {kind.example}")
+    if (authority := given.get("sslrootcert")) and not _is_found(str(authority)):
+        raise ValueError("sslrootcert: the file does not exist. Correct the path")
+
+
+def _is_found(authority: str) -> bool:
+    return authority == "system" or Path(authority).exists()
 
 
 def _check_options(url: str, parts: SplitResult, known: set[str]) -> None:
@@ -111,6 +140,7 @@ _CHECKS: Mapping[str, Callable[[str, SplitResult, BrokerKind], None]] = {
     REDIS.name: _check_redis,
     SENTINEL.name: _check_redis,
     RABBITMQ.name: _check_amqp,
+    POSTGRESQL.name: _check_postgresql,
 }
 if missing := {kind.name for kind in KINDS} - _CHECKS.keys():
     raise AssertionError(f"no check of the URLs of {missing}")

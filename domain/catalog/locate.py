@@ -18,6 +18,7 @@ from artifact_pipeline.domain.errors import (
     PipelineError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact, listing_order
+from artifact_pipeline.domain.model.checksums import SHA256
 from artifact_pipeline.domain.model.found_artifacts import (
     FoundArtifact,
     FoundBy,
@@ -236,7 +237,7 @@ class _Search:
             if existing is not None:
                 yield FoundArtifact(
                     artifact=artifact,
-                    object=existing,
+                    object=replace(existing, as_recorded=_as_recorded(existing, recorded)),
                     found_by=found_by,
                     scheme=Scheme.PREFIX if existing.address == own else Scheme.LEGACY,
                 )
@@ -276,3 +277,16 @@ def _confirmed(recorded: BucketObject | None, existing: BucketObject | None) -> 
         headers=existing.headers,
         restoration=existing.restoration,
     )
+
+
+def _as_recorded(existing: BucketObject, recorded: BucketObject | None) -> BucketObject | None:
+    """Return the object with the digests of its row, if nothing tells that they are others.
+
+    Some stores answer a write with another version than later looks, and objects that were moved
+    have new ones. What the store says of the parts comes before what a row says.
+    """
+    if recorded is None or existing.size != recorded.size:
+        return None
+    if existing.sha256 not in {None, recorded.sha256} or existing.checksum(SHA256) is not None:
+        return None
+    return replace(existing, sha256=recorded.sha256, checksums=recorded.checksums)

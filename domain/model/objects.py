@@ -63,6 +63,8 @@ class BucketObject:
         restoration: of an archived object, whether it was restored; None where it was not asked.
         headers: what a copy is given to keep everything else, in the adapter's own terms; None
             where it was not asked.
+        as_recorded: the same with the digests of its row, if it may have those bytes although its
+            version is another.
     """
 
     address: ObjectAddress
@@ -76,6 +78,7 @@ class BucketObject:
     metadata: Mapping[str, str] | None = field(default=None, compare=False)
     headers: Mapping[str, Any] | None = field(default=None, compare=False)
     restoration: Restoration | None = field(default=None, compare=False)
+    as_recorded: "BucketObject | None" = field(default=None, compare=False)
 
     def is_marked_as(self, artifact: Artifact) -> bool:
         """Return whether the pipeline wrote it as this artifact; clients leave no metadata."""

@@ -65,7 +65,9 @@ class Fetch:
         checkpoint: Callable[[], None],
         progress: Callable[[int], None] = _ignore_progress,
     ) -> Fetched:
-        """Fetch the object. The file appears only after all of it was compared with the store's.
+        """Fetch the object. The file appears only after all of it was compared.
+
+        It is compared with what was recorded, or else with what the store says of it.
 
         Args:
             source: what is fetched; if it changes during the download, nothing is.
@@ -85,13 +87,14 @@ class Fetch:
         """
         if not replace and target.exists:
             raise TargetExistsError
-        range_size = self.reader.range_size(source, self.range_size)
+        expected = source.as_recorded or source
+        range_size = self.reader.range_size(expected, self.range_size)
         with target.partial(source, range_size) as partial:
             whole = _WholeFile(source, partial, self.reader.verifier(source))
             ranges = _Ranges(self, source, range_size, partial, checkpoint, progress)
-            ranges.fetch(None if _may_be_proven(source, ranges.count) else whole.read_on)
-            if source.sha256 and self.reader.is_proven(source, ranges.in_order):
-                sha256 = source.sha256
+            ranges.fetch(None if _may_be_proven(expected, ranges.count) else whole.read_on)
+            if expected.sha256 and self.reader.is_proven(expected, ranges.in_order):
+                sha256 = expected.sha256
             else:
                 whole.read_on(source.size, checkpoint)
                 sha256 = whole.verified()

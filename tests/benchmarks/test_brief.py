@@ -7,6 +7,7 @@ import pytest
 from benchmarks.brief import BRIEF_WORKS, BriefWork
 from benchmarks.deployment import Deployment
 from benchmarks.figures import OURS, Contender, Measured, Unit, medians
+from benchmarks.lone import percentiles
 
 
 def work(*, is_count: bool = False) -> BriefWork:
@@ -60,3 +61,10 @@ def test_the_quick_benchmark_has_the_counts_and_three_ratios() -> None:
 def test_a_title_tells_the_work_from_those_of_the_report(name: str) -> None:
     titles = [each.title for each in BRIEF_WORKS.values()]
     assert titles.count(BRIEF_WORKS[name].title) == 1
+
+
+def test_one_slow_upload_in_a_hundred_shows_in_the_99th_percentile_only() -> None:
+    # Given 101 times, of which two are long
+    milliseconds = [10.0] * 99 + [500.0, 900.0]
+    # Then
+    assert percentiles(milliseconds) == {Unit.LONE_MEDIAN: 10, Unit.LONE_P99: 500}

@@ -20,7 +20,7 @@ from tests.faults.brokers import StormBroker
 from tests.integration.deployment import Deployment
 from tests.integration.fuzzing import SECRET, Fuzzer
 
-_CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
+CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 _HOSTILE = 60
 _HUGE = 1
 
@@ -46,7 +46,7 @@ class Scene:
 
     def upload(self) -> Artifact:
         """Upload a config that a bare message asks for."""
-        artifact = Artifact(ArtifactKind.JOB_CONFIG, self.deployed.job(_CREATED_AT))
+        artifact = Artifact(ArtifactKind.JOB_CONFIG, self.deployed.job(CREATED_AT))
         self.deployed.write(artifact)
         self.deployed.send(artifact)
         self.deployed.stored(artifact)
@@ -75,7 +75,7 @@ def scene(
     with deployed_on(broker, directory, database_url) as deployed:
         for name, value in deployed.stack.settings().items():
             monkeypatch.setenv(name, value)
-        victim = Artifact(ArtifactKind.JOB_CONFIG, deployed.job(_CREATED_AT))
+        victim = Artifact(ArtifactKind.JOB_CONFIG, deployed.job(CREATED_AT))
         deployed.write(victim)
         worker = deployed.stack.start_worker("--concurrency", "1", "--beat")
         yield Scene(broker, deployed, worker, victim, directory / "unpickled")

@@ -46,6 +46,7 @@ def settings_of(broker: Broker) -> dict[str, str]:
         "ARTIFACTS_BROKER_URL": broker.url,
         "ARTIFACTS_BROKER_MASTER_NAME": broker.master_name,
         "ARTIFACTS_BROKER_PREFIX": broker.prefix,
+        "ARTIFACTS_BROKER_CA_FILE": broker.ca_file,
     }
     return {name: value for name, value in named.items() if value}
 

@@ -12,6 +12,7 @@ from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.servers import free_port, kept_port
 from tests.deployments.programs import program
+from tests.deployments.tls import Authority
 
 _START_SECONDS = 90
 # The script of Debian's package, without the wrapper that changes the user.
@@ -19,17 +20,24 @@ _SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
 class RabbitMq(ManagedProcess):
-    """A node that keeps all in one directory; ready once it takes a login."""
+    """A node that keeps all in one directory; ready once it takes a login.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: for all it keeps.
+        authority: of its certificate; with one it speaks TLS too, on `tls_port`.
+    """
+
+    def __init__(self, directory: Path, authority: Authority | None = None) -> None:
         program("rabbitmq-server")
         directory.mkdir(parents=True, exist_ok=True)
         self.port = kept_port(self)
+        self.tls_port = kept_port(self) if authority else 0
+        self._authority = authority
         (directory / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"
             "log.console = true\n"
             "log.console.level = warning\n"
-            "disk_free_limit.absolute = 50MB\n"
+            "disk_free_limit.absolute = 50MB\n" + self._tls_lines(directory)
         )
         (directory / "plugins").write_text("[].\n")
         self._exit = ExitStack()
@@ -81,11 +89,26 @@ class RabbitMq(ManagedProcess):
 
     @property
     def broker(self) -> Broker:
-        return self.broker_at(self.port)
+        return Broker(url=f"amqp://guest:guest@127.0.0.1:{self.port}//")
 
     def broker_at(self, port: int) -> Broker:
-        """Return the broker by another port, such as that of a proxy."""
-        return Broker(url=f"amqp://guest:guest@127.0.0.1:{port}//")
+        """Return the broker by another port, such as that of a proxy; by TLS if it has that."""
+        if self._authority is None:
+            return Broker(url=f"amqp://guest:guest@127.0.0.1:{port}//")
+        url = f"amqps://guest:guest@127.0.0.1:{port}//"
+        return Broker(url=url, ca_file=str(self._authority.file))
+
+    def _tls_lines(self, directory: Path) -> str:
+        if self._authority is None:
+            return ""
+        certificate, key = self._authority.issue(directory.name)
+        return (
+            f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}\n"
+            f"ssl_options.cacertfile = {self._authority.file}\n"
+            f"ssl_options.certfile = {certificate}\n"
+            f"ssl_options.keyfile = {key}\n"
+            "ssl_options.verify = verify_none\n"
+        )
 
     def connect(self) -> amqp.Connection:
         """Return a connection with all rights."""

@@ -16,7 +16,8 @@ from redis.sentinel import MasterNotFoundError, Sentinel
 from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.worker.embedded.servers import RedisProcess, kept_port
 from tests.deployments.programs import program
-from tests.deployments.redis_server import RedisServer
+from tests.deployments.redis_server import RedisServer, client_tls, tls_lines
+from tests.deployments.tls import Authority
 
 MASTER_NAME = "mymaster"
 # Sentinels ping once a second. With as little patience as that, they often take a master that they
@@ -29,13 +30,23 @@ _SECONDS = 60
 class SentinelServer(RedisProcess):
     """A redis-sentinel on a port of the loopback address."""
 
-    def __init__(self, directory: Path, master_port: int, *, quorum: int = 2) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        master_port: int,
+        *,
+        quorum: int = 2,
+        authority: Authority | None = None,
+    ) -> None:
         binary = program("redis-sentinel")
         directory.mkdir(parents=True, exist_ok=True)
         self.port = kept_port(self)
         path = directory / "sentinel.conf"
+        self._tls = client_tls(authority)
+        lines = tls_lines(self.port, f"sentinel-{self.port}", authority)
         path.write_text(
-            f"port {self.port}\nbind 127.0.0.1\ndir {directory}\nprotected-mode no\n"
+            "".join(" ".join(line) + "\n" for line in (("port", str(self.port)), *lines))
+            + f"bind 127.0.0.1\ndir {directory}\nprotected-mode no\n"
             f"sentinel monitor {MASTER_NAME} 127.0.0.1 {master_port} {quorum}\n"
             f"sentinel down-after-milliseconds {MASTER_NAME} {_DOWN_MILLISECONDS}\n"
             f"sentinel failover-timeout {MASTER_NAME} {_FAILOVER_MILLISECONDS}\n"
@@ -45,21 +56,35 @@ class SentinelServer(RedisProcess):
         )
 
     def client(self) -> Redis:
-        return Redis(host="127.0.0.1", port=self.port, socket_timeout=2)
+        return Redis(host="127.0.0.1", port=self.port, socket_timeout=2, **self._tls)
 
 
 class SentinelGroup:
-    """Two servers, and the sentinels that make one the master; `with` starts all."""
+    """Two servers, and the sentinels that make one the master; `with` starts all.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        directory: for all they keep.
+        authority: of their certificates; with one they speak nothing but TLS.
+    """
+
+    def __init__(self, directory: Path, authority: Authority | None = None) -> None:
         self._exit = ExitStack()
-        self.servers = [RedisServer(directory / f"redis{number}") for number in range(2)]
+        self._asking = {"socket_timeout": 2, **client_tls(authority)}
+        self.servers = [
+            RedisServer(directory / f"redis{number}", authority=authority) for number in range(2)
+        ]
+        master = self.servers[0].port
         self.sentinels = [
-            SentinelServer(directory / f"sentinel{number}", self.servers[0].port)
+            SentinelServer(directory / f"sentinel{number}", master, authority=authority)
             for number in range(3)
         ]
-        urls = [f"sentinel://127.0.0.1:{sentinel.port}/0" for sentinel in self.sentinels]
-        self.broker = Broker(url=";".join(urls), master_name=MASTER_NAME)
+        scheme = "sentinels" if authority else "sentinel"
+        urls = [f"{scheme}://127.0.0.1:{sentinel.port}/0" for sentinel in self.sentinels]
+        self.broker = Broker(
+            url=";".join(urls),
+            master_name=MASTER_NAME,
+            ca_file=str(authority.file) if authority else None,
+        )
         self._frozen: list[RedisServer] = []
 
     def __enter__(self) -> Self:
@@ -88,7 +113,7 @@ class SentinelGroup:
     def master(self) -> RedisServer:
         """Return the server that the sentinels call the master."""
         addresses = [("127.0.0.1", each.port) for each in self.sentinels]
-        group: Any = Sentinel(addresses, socket_timeout=2)  # type: ignore[no-untyped-call]
+        group: Any = Sentinel(addresses, sentinel_kwargs=self._asking)  # type: ignore[no-untyped-call]
         _, port = group.discover_master(MASTER_NAME)
         return next(server for server in self.servers if server.port == port)
 

@@ -11,7 +11,8 @@ from artifact_pipeline.domain.errors import MisconfiguredError
 from artifact_pipeline.domain.model.batches import BatchState, Listed
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction
-from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.app import make_app, producer_app
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, fail_fast_app
 from artifact_pipeline.worker.diagnosis.database import examine_database, reach_database
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.embedded.process import ManagedProcess
@@ -175,6 +176,30 @@ class TestSettings:
         seen = {settings_of(engine, in_transaction=in_transaction) for _ in range(OFTEN)}
         engine.dispose()
         assert seen == {("UTC", "a,b", "7s", "1min", "read committed")}
+
+
+@pytest.mark.parametrize(
+    ("mode", "severity"), [("transaction", Severity.WARNING), ("session", Severity.OK)]
+)
+def test_a_broker_behind_it_is_polled_where_nothing_notifies(
+    bouncer: PgBouncer, mode: Mode, severity: Severity
+) -> None:
+    # Given a consumer that has found its queue empty
+    with make_app(bouncer.url(mode)).connection_for_write() as connection:
+        queue = connection.SimpleQueue("configs")
+        with pytest.raises(queue.Empty):
+            queue.get(timeout=0.1)
+        # When
+        with make_app(bouncer.url(mode)).connection_for_write() as other:
+            other.SimpleQueue("configs").put({"job_id": 1})
+        # Then
+        message = queue.get(timeout=30)
+        assert message.payload == {"job_id": 1}
+        message.ack()
+    # And doctor says whether notifications pass
+    findings = {each.check: each for each in examine_broker(fail_fast_app(bouncer.url(mode)))}
+    assert findings["broker"].severity is Severity.OK
+    assert findings["broker notifications"].severity is severity
 
 
 def test_nothing_is_left_to_the_next_client(bouncer: PgBouncer) -> None:

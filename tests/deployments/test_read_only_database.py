@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 
 from artifact_pipeline.domain.errors import ConfigurationError, SqlUnavailableError
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, fail_fast_app
 from artifact_pipeline.worker.diagnosis.database import examine_database, reach_database
 from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.sql.engine import make_engine
@@ -44,3 +45,13 @@ def test_doctor_names_it(read_only: Engine) -> None:
     assert [finding.check for finding in findings] == ["database writes"]
     assert READ_ONLY in findings[0].what
     assert "standby" in findings[0].fix
+
+
+def test_doctor_names_it_as_the_broker(read_only: Engine) -> None:
+    # When
+    url = read_only.url.render_as_string(hide_password=False)
+    findings = list(examine_broker(fail_fast_app(url)))
+    # Then
+    assert findings[-1].check == "broker writes"
+    assert findings[-1].what == "it takes no writes: the server is read only"
+    assert "target_session_attrs" in findings[-1].fix

@@ -81,6 +81,23 @@ class TestOne:
         world.put(CONFIG_KEY, b"replaced")
         found = world.locate.find(CONFIG)
         assert (found.found_by, found.object.size) == (FoundBy.KEY, 8)
+        assert found.object.as_recorded is None
+
+    def test_an_object_of_another_version_may_have_the_bytes_of_its_row(self, world: World) -> None:
+        # Given a row with another ETag than the object, of which the store knows no SHA-256
+        world.workspace.contents[CONFIG] = b"recorded"
+        world.upload()
+        row = world.artifacts.find(CONFIG)
+        assert row is not None
+        etag = replace(row, object=replace(row.object, version="of its completion"))
+        world.artifacts.rows[CONFIG] = etag
+        world.reader.without_sha256.add(ObjectAddress("bucket", CONFIG_KEY))
+        # When
+        by_row, by_key, *_ = world.locate.candidates(CONFIG)
+        # Then
+        assert (by_row.found_by, by_row.object.as_recorded) == (FoundBy.ROW, None)
+        assert by_key.object.sha256 is None
+        assert by_key.object.as_recorded == replace(by_key.object, sha256=row.object.sha256)
 
     def test_nowhere(self, world: World) -> None:
         with pytest.raises(ArtifactMissingError, match="job_config of job 12: not in the store"):

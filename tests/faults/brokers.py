@@ -19,6 +19,8 @@ from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.deployments.rabbitmq_server import RabbitMq
 from tests.deployments.sentinel_group import SentinelGroup
+from tests.deployments.tls import Authority
+from tests.faults.pgmq_broker import PgmqBroker
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.queues import QUEUES, redis_messages
@@ -140,9 +142,10 @@ class SentinelBroker(_Started):
     # A replica may lack what its master had just taken.
     forgets = frozenset({"master killed", "master frozen", "failover", "broker flushed"})
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, authority: Authority | None = None) -> None:
         super().__init__()
-        self.group = self._exit.enter_context(SentinelGroup(place.directory))
+        group = SentinelGroup(place.directory, authority)
+        self.group = self._exit.enter_context(group)
         self.broker = self.direct = self.group.broker
 
     def faults(self, for_a_while: ForAWhile, rng: Random) -> Mapping[str, Action]:  # noqa: ARG002 - of the port
@@ -175,10 +178,11 @@ class RabbitMqBroker(_Started):
 
     forgets = frozenset({"queues purged"})
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, authority: Authority | None = None) -> None:
         super().__init__()
-        self.server = self._exit.enter_context(RabbitMq(place.directory))
-        self.proxy = self._exit.enter_context(TcpProxy(("127.0.0.1", self.server.port)))
+        self.server = self._exit.enter_context(RabbitMq(place.directory, authority))
+        port = self.server.tls_port or self.server.port
+        self.proxy = self._exit.enter_context(TcpProxy(("127.0.0.1", port)))
         self.broker = self.server.broker_at(self.proxy.port)
         self.direct = self.server.broker
 
@@ -260,10 +264,16 @@ def _has_usual_properties(envelope: dict[str, Any]) -> bool:
     return isinstance(given, dict) and {**given, "correlation_id": None} == usual
 
 
+def _in_database(place: Place) -> StormBroker:
+    assert place.postgres is not None
+    return PgmqBroker(place.postgres, place.database)
+
+
 BROKERS: Mapping[str, Callable[[Place], StormBroker]] = {
     "valkey": ValkeyBroker,
     "sentinel": SentinelBroker,
     "rabbitmq": RabbitMqBroker,
+    "postgresql": _in_database,
 }
 """By the names that `python -m tests.faults --broker` takes."""
 

@@ -187,12 +187,13 @@ def _deployed(broker: str = _OWN) -> Iterator[Deployment]:
     ):
         postgres.create("figures")
         url = postgres.url("figures")
+        place = Place(directory / "broker", postgres, database="figures")
         if broker == _OWN:
             with EmbeddedStack(directory, url) as stack:
                 yield Deployment(stack, _PATIENCE_SECONDS)
         else:
             with (
-                BROKERS[broker](Place(directory / "broker")) as other,
+                BROKERS[broker](place) as other,
                 deployed_on(other, directory, url, _PATIENCE_SECONDS) as deployed,
             ):
                 yield deployed

@@ -12,6 +12,10 @@ _OF_WORKERS = {"worker killed", "worker stopped", "beat killed", "messages deliv
 _OF_BROKERS = {
     "sentinel": {"master killed", "master frozen", "sentinel killed", "broker cut"},
     "rabbitmq": {"broker killed", "broker cut", "broker half open", "queues purged"},
+    "postgresql": {
+        *("broker cut", "broker half open", "queues purged"),
+        *("PostgreSQL restarted", "PostgreSQL cut"),
+    },
 }
 
 

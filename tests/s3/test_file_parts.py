@@ -98,6 +98,7 @@ def test_a_file_arrives_as_it_is(
     # Then
     there = s3_client.get_object(Bucket=bucket, Key=KEY)["Body"].read()
     assert (there, stored.sha256) == (CONTENT, sha256(CONTENT).hexdigest())
+    assert stored.checksum is not None
     assert stored.checksum.parts == 4
 
 

@@ -12,6 +12,7 @@ from celery import Celery
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
+from artifact_pipeline.tasks.keys import wake_key
 from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.worker.embedded.servers import Valkey
 from tests.tasks.apply_async_options import NOW
@@ -51,7 +52,8 @@ def numbered_tags() -> Iterator[None]:
 def taken(broker: Valkey) -> dict[bytes, list[bytes]]:
     """Take every list of messages."""
     with broker.client() as client:
-        keys = [key for key in client.scan_iter("*") if client.type(key) == b"list"]
+        lists = [key for key in client.scan_iter("*") if client.type(key) == b"list"]
+        keys = [key for key in lists if not key.endswith(wake_key("").encode())]
         found = {key: client.lrange(key, 0, -1) for key in keys}
         client.flushall()
     return found

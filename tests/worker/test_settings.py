@@ -64,7 +64,7 @@ def test_all_that_is_missing_is_named_in_one_line(monkeypatch: pytest.MonkeyPatc
         ("BROKER_URL", ""),
         ("BROKER_URL", "hunter2"),
         ("BROKER_URL", "kafka://u:hunter2@h//"),
-        ("BROKER_URL", "amqps://u:hunter2@h//"),
+        ("BROKER_URL", "amqps://h//?ssl_ca_certs=/hunter2"),
         ("BROKER_URL", "amqp://u:hunter2@"),
         ("BROKER_URL", "amqp://u:hunter2@h:hunter2/"),
         ("BROKER_URL", "amqp://u:p@h/?hunter2=1"),

@@ -1,9 +1,13 @@
 """The URLs of the broker and the database, and the tokens that go with them."""
 
+from ssl import CERT_REQUIRED
+
 import pytest
 
 from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.tasks.amqps_transport import client_options
 from artifact_pipeline.tasks.app import broker_urls, make_app
+from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.worker.composition.engine import use_iam_tokens
 from artifact_pipeline.worker.settings import BrokerSettings, DatabaseSettings, load
 from artifact_pipeline.worker.sql.engine import make_engine
@@ -35,6 +39,8 @@ def test_every_way_to_a_redis_is_good(monkeypatch: pytest.MonkeyPatch, url: str)
         "redis://h/0?heartbeat=30&virtual_host=1",
         "rediss://h/0?ssl_ciphers=HIGH&ssl_min_version=771&ssl_check_hostname=false",
         "rediss://h/0?ssl_cert_reqs=required",
+        "amqps://u:p@h//?heartbeat=10&ssl_check_hostname=false",
+        "postgresql+psycopg://u:p@h/db?sslmode=verify-full&sslrootcert=system",
     ],
 )
 def test_options_that_the_broker_client_knows_are_accepted(
@@ -71,6 +77,20 @@ def test_sentinels_are_asked_for_a_master(monkeypatch: pytest.MonkeyPatch) -> No
         (f"{SENTINELS};redis://h/0", "mymaster", "ARTIFACTS_BROKER_URL: after the first URL, only"),
         ("sentinel://h:26379/hunter2", "m", "ARTIFACTS_BROKER_URL: the path is not the number"),
         ("sentinel://h/0?ssl_cert_reqs=none", "m", "ARTIFACTS_BROKER_URL: unknown option after"),
+        (
+            "sentinels://h/0?ssl_ca_certs=/hunter2",
+            "m",
+            "ARTIFACTS_BROKER_URL: ssl_ca_certs: the file",
+        ),
+        ("amqps://h//?ssl_ca_certs=/hunter2", "", "ARTIFACTS_BROKER_URL: ssl_ca_certs: the file"),
+        ("amqp://h//?ssl_cert_reqs=none", "", "ARTIFACTS_BROKER_URL: unknown option after"),
+        ("postgresql://u:hunter2@h", "", "ARTIFACTS_BROKER_URL: no database. Example: postgresql"),
+        ("postgresql://h/d?hunter2=1", "", "ARTIFACTS_BROKER_URL: libpq cannot read it"),
+        (
+            "postgresql://h/d?sslrootcert=/hunter2",
+            "",
+            "ARTIFACTS_BROKER_URL: sslrootcert: ",
+        ),
         ("kafka://h", "", "ARTIFACTS_BROKER_URL: unsupported scheme. Use redis://, rediss://"),
     ],
 )
@@ -100,6 +120,30 @@ def test_rabbitmq_has_quorum_queues_and_no_prefix(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("ARTIFACTS_BROKER_PREFIX", "staging:")
     with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_BROKER_PREFIX: RabbitMQ has no "):
         load(BrokerSettings)
+
+
+def test_sentinels_and_their_master_are_reached_by_tls() -> None:
+    # Given
+    url = SENTINELS.replace("sentinel://", "sentinels://")
+    # When
+    app = make_app(Broker(url=url, ca_file="/ca.pem", master_name="mymaster"))
+    # Then
+    of_sentinels = app.conf.broker_transport_options["sentinel_kwargs"]
+    assert of_sentinels["ssl"] is True
+    assert of_sentinels["ssl_cert_reqs"] is CERT_REQUIRED
+    assert app.conf.broker_use_ssl["ssl_ca_certs"] == of_sentinels["ssl_ca_certs"] == "/ca.pem"
+
+
+def test_rabbitmq_verifies_the_host_of_each_url() -> None:
+    # Given
+    first = client_options({"ssl_cert_reqs": CERT_REQUIRED, "ssl_ca_certs": "/ca.pem"}, "a")
+    # When it connects to the next one
+    second = client_options(first, "b")
+    # Then
+    assert (first["server_hostname"], second["server_hostname"]) == ("a", "b")
+    assert second["ca_certs"] == "/ca.pem"
+    assert client_options({"ssl_check_hostname": False}, "a")["server_hostname"] is None
+    assert client_options({}, "a")["cert_reqs"] is CERT_REQUIRED
 
 
 def test_a_producer_of_sentinels_needs_the_master_too() -> None:

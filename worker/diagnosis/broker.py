@@ -7,13 +7,12 @@ from typing import Any
 
 from amqp.exceptions import AMQPError
 from celery import Celery
-from redis.exceptions import ResponseError
 
 from artifact_pipeline.domain.errors import BrokerRefusedError, BrokerUnavailableError
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.broker import ANY_CERTIFICATE, CA_VARIABLE, URL_VARIABLE, Broker
-from artifact_pipeline.tasks.broker_errors import error_text
+from artifact_pipeline.tasks.broker_errors import answer_of, error_text
 from artifact_pipeline.tasks.broker_kinds import REDIS, SENTINEL, kind_of_url
 from artifact_pipeline.tasks.broker_records import records_of
 from artifact_pipeline.tasks.keys import set_time_outs
@@ -23,6 +22,7 @@ from artifact_pipeline.worker.diagnosis.findings import Finding, clock, error, o
 from artifact_pipeline.worker.diagnosis.redelivery import examine_redelivery, require_scripts
 
 _TIMEOUT_SECONDS = 5.0
+_NOTIFICATION_SECONDS = 2.0
 _MASTER = (
     "point ARTIFACTS_BROKER_URL to the master; or make this one the master: redis-cli REPLICAOF NO"
     " ONE"
@@ -30,6 +30,7 @@ _MASTER = (
 _ANY_FIX = "look at the broker's log"
 _FIXES = {
     "read only replica": _MASTER,
+    "read only": f"point {URL_VARIABLE} to the primary: ?target_session_attrs=read-write",
     "MASTER is down": _MASTER,
     "NOREPLICAS": "start its replicas; or redis-cli CONFIG SET min-replicas-to-write 0",
     "maxmemory": "give it more memory: redis-cli CONFIG SET maxmemory BYTES",
@@ -87,8 +88,8 @@ def examine_broker(app: Celery, broker: Broker | None = None) -> Iterator[Findin
         )
     except BrokerUnavailableError as unavailable:
         cause = unavailable.__cause__
-        if isinstance(cause, ResponseError):
-            yield _refusing(cause)
+        if answer := answer_of(cause):
+            yield _refusing(answer)
             return
         yield error(
             "broker",
@@ -137,6 +138,26 @@ def _examine_amqp(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu 
     yield ok("messages of dead workers", "the broker itself delivers them again")
 
 
+def _examine_pgmq(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu channel
+    connection = channel.connection.statements
+    yield ok("broker", f"PostgreSQL {_version(connection.info.server_version)} answers")
+    records_of(channel).check_writes()
+    yield ok("messages of dead workers", "they show themselves within 40 s")
+    if channel.connection.notifications_arrive(_NOTIFICATION_SECONDS):
+        yield ok("broker notifications", "they arrive")
+    else:
+        yield warning(
+            "broker notifications",
+            "they do not arrive, as behind PgBouncer in transaction mode",
+            why="workers look for messages once a second; commands and events do not reach them",
+            fix=f"let {URL_VARIABLE} name the server itself, or a pooler in session mode",
+        )
+
+
+def _version(number: int) -> str:
+    return f"{number // 10_000}.{number % 10_000}"
+
+
 @dataclass(frozen=True)
 class _OfKind:
     """Check one kind of broker.
@@ -153,6 +174,7 @@ class _OfKind:
 _KINDS: Mapping[str, _OfKind] = {
     "redis": _OfKind(require_scripts, _examine),
     "amqp": _OfKind(lambda _channel: None, _examine_amqp),
+    "pgmq": _OfKind(lambda _channel: None, _examine_pgmq),
 }
 """By kombu's type of the driver."""
 
@@ -161,7 +183,7 @@ def _of_kind(channel: Any) -> _OfKind:  # noqa: ANN401 - a kombu channel
     return _KINDS[channel.connection.client.transport.driver_type]
 
 
-def _refusing(refused: Exception) -> Finding:
+def _refusing(refused: BaseException) -> Finding:
     said = error_text(refused)
     fix = next((fix for word, fix in _FIXES.items() if word in said), _ANY_FIX)
     return error(

@@ -27,7 +27,7 @@ from redis.exceptions import (
 )
 
 from artifact_pipeline.tasks.broker_errors import error_text
-from artifact_pipeline.tasks.keys import own_key
+from artifact_pipeline.tasks.keys import own_key, wake_key
 from artifact_pipeline.worker.messages.broker_clock import BrokerClock
 from artifact_pipeline.worker.messages.held_messages import ALIVE, SEPARATOR, TAKEN, held_by_dead
 from artifact_pipeline.worker.messages.redelivery_scripts import DROP, NOTE, PUT_BACK, TAKE
@@ -128,8 +128,8 @@ class RedeliveringChannel(WritableChannel):
         channel_seconds: after so long without a renewal a channel counts as dead. Longer than
             the interval of renewals and `socket_timeout`, for which a slow broker may stop a
             worker's main loop.
-        idle_seconds: between two looks at queues that were empty. The broker waits, not the worker,
-            whose loop continues.
+        idle_seconds: at most between two looks at queues that were empty. The broker waits, not the
+            worker, whose loop continues.
     """
 
     QoS = QoS
@@ -253,19 +253,24 @@ class RedeliveringChannel(WritableChannel):
             return
         connection = self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
-        self._is_waiting = self._was_empty or not self.may_take()
+        may_take = self.may_take()
+        self._is_waiting = self._was_empty or not may_take
+        waiting_at = [self.key(wake_key(queue)) for queue in queues]
         if self._is_waiting:
-            # Wait for a key that never exists: only the time-out matters.
+            # Only the time-out matters to one that may not take: this key never exists.
             never = self.key(f"{ALIVE}{self.id}.idle")
-            connection.send_command("BRPOP", never, self.idle_seconds)
+            keys = waiting_at if may_take else [never]
+            connection.send_command("BRPOP", *keys, self.idle_seconds)
             return
         self.tag = f"{self.id}{SEPARATOR}{uuid4().hex}"
-        names = [ALIVE + self.id, TAKEN]
-        for step in self.priority_steps:
-            names += [self._q_for_pri(queue, step) for queue in queues]  # type: ignore[attr-defined]
-        keys = [self.key(name) for name in names]
+        names = [
+            self._q_for_pri(queue, step)  # type: ignore[attr-defined]
+            for step in self.priority_steps
+            for queue in queues
+        ]
+        keys = [self.key(ALIVE + self.id), self.key(TAKEN), *waiting_at, *map(self.key, names)]
         seconds = self._milliseconds // 1000 + 1
-        arguments = (seconds, self.tag, self.elements_shown)
+        arguments = (seconds, self.tag, self.elements_shown, len(queues))
         connection.send_command("EVAL", TAKE, len(keys), *keys, *arguments)
 
     def taken(self, answer: Any) -> Any:  # noqa: ANN401 - of redis-py

@@ -17,9 +17,13 @@ end
 """
 # BRPOP gives an element to a client that may die before it has noted it anywhere. This takes it and
 # notes it in one step. It shows as well what lies behind it, if the user may run LRANGE.
-# KEYS: the channel's, TAKEN, the queues. ARGV: seconds, the tag, how many elements to show.
+# What pushes have left in the lists to wait at means nothing once the queues are empty, and adds up
+# while they are not.
+# KEYS: the channel's, TAKEN, the lists to wait at, the queues. ARGV: seconds, the tag, how many
+# elements to show, how many lists to wait at.
 TAKE = """
-for i = 3, #KEYS do
+local first, lists = 3 + ARGV[4], tonumber(ARGV[4])
+for i = first, #KEYS do
     local element = redis.call('RPOP', KEYS[i])
     if element then
         local noted = redis.pcall('SET', KEYS[1], '1', 'EX', ARGV[1])
@@ -30,11 +34,13 @@ for i = 3, #KEYS do
             redis.call('RPUSH', KEYS[i], element)
             return noted
         end
+        redis.pcall('LTRIM', KEYS[3 + (i - first) % lists], 0, 9)
         local shown = {}
         if tonumber(ARGV[3]) > 0 then shown = redis.pcall('LRANGE', KEYS[i], -ARGV[3], -1) end
         return {KEYS[i], {element, shown.err and {} or shown}}
     end
 end
+redis.pcall('DEL', unpack(KEYS, 3, first - 1))
 return false
 """
 # KEYS: TAKEN, a queue. ARGV: the tag, elements that lie in the queue.

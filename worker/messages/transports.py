@@ -4,7 +4,13 @@ from collections.abc import Callable, Mapping
 
 from celery import Celery
 
-from artifact_pipeline.tasks.broker_kinds import RABBITMQ, REDIS, SENTINEL, kind_of_url
+from artifact_pipeline.tasks.broker_kinds import (
+    POSTGRESQL,
+    RABBITMQ,
+    REDIS,
+    SENTINEL,
+    kind_of_url,
+)
 from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from artifact_pipeline.worker.messages.refused_writes import (
     retry_when_refused,
@@ -50,8 +56,15 @@ def _guard_amqp(app: Celery, looked: Looked, may_take: MayTake, is_handled: IsHa
     guard_amqp(app, looked, may_take, is_handled)
 
 
+def _guard_pgmq(app: Celery, looked: Looked, may_take: MayTake, is_handled: IsHandled) -> None:
+    from artifact_pipeline.worker.messages.pgmq_channel import guard_pgmq  # noqa: PLC0415 - of its brokers alone
+
+    guard_pgmq(app, looked, may_take, is_handled)
+
+
 _GUARDS: Mapping[str, Callable[[Celery, Looked, MayTake, IsHandled], None]] = {
     REDIS.name: _guard_redis,
     SENTINEL.name: _guard_redis,
     RABBITMQ.name: _guard_amqp,
+    POSTGRESQL.name: _guard_pgmq,
 }

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from artifact_pipeline.domain.errors import PipelineError
 from artifact_pipeline.domain.model.transfers import Transfer
 from artifact_pipeline.tasks.publish import publish as publish_all
+from artifact_pipeline.worker.sql.transfers.in_transaction import send_in_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,12 @@ def send_after_commit(
     app: Celery,
     is_of_whole_job: bool = False,  # noqa: FBT001, FBT002 - as in `_Request`
 ) -> None:
-    """Have the messages of the transfers sent once the session's transaction is committed."""
+    """Have the messages of the transfers sent once the session's transaction is committed.
+
+    Where the session's database is the broker, they are sent in the transaction itself.
+    """
+    if send_in_transaction(session, connection, transfers, app, is_of_whole_job=is_of_whole_job):
+        return
     innermost = session.get_nested_transaction() or session.get_transaction()
     if innermost is not None:
         requests = [
