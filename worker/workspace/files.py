@@ -70,7 +70,7 @@ class FileSource:
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """The open file of a source. Its errors are those of `read`."""
+    """The open file of a source, with the errors that `read` has."""
 
     artifact: Artifact
     descriptor: int
