@@ -50,7 +50,7 @@ test: $(VENV)/.installed ## every test but those of `make brokers`, on real serv
 	$(BIN)/pytest --numprocesses 6 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m "not brokers" $(ARGS)
 
 .PHONY: brokers
-brokers: $(VENV)/.installed ## a storm on each other broker (Sentinel, RabbitMQ, PostgreSQL), a minute or two each
+brokers: $(VENV)/.installed ## a storm on each other broker (Sentinel, RabbitMQ, PostgreSQL, SQS), a minute or two each
 	$(BIN)/pytest -m brokers tests/faults $(ARGS)
 
 .PHONY: test-fast
@@ -161,7 +161,7 @@ endef
 .PHONY: lock
 lock: $(VENV)/.installed ## resolve the lock files again, with hashes (ARGS=--upgrade for newer versions)
 	$(call resolve,requirements.lock,--all-extras $(ARGS))
-	$(call resolve,requirements-runtime.lock,--extra monitoring --extra metrics --extra tracing --extra web --extra crc32c --constraint requirements.lock)
+	$(call resolve,requirements-runtime.lock,--extra monitoring --extra metrics --extra tracing --extra web --extra crc32c --extra pgmq --constraint requirements.lock)
 	$(call resolve,requirements-demo.lock,--extra embedded --constraint requirements.lock)
 
 .PHONY: clean

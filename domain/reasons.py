@@ -45,3 +45,11 @@ class ReasonCode(StrEnum):
     POISONED = "poisoned"
     REVOKED = "revoked"
     UNEXPECTED = "unexpected"
+
+
+def reason_of(code: str | None) -> ReasonCode | None:
+    """Return the reason of a code in SQL; UNEXPECTED for a code of a later version."""
+    # While a new version is rolled out, its codes meet workers that do not know them yet.
+    if code is None:
+        return None
+    return ReasonCode(code) if code in set(ReasonCode) else ReasonCode.UNEXPECTED

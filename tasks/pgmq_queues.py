@@ -29,8 +29,8 @@ _LOCK = 5_411_728_163
 SEND = """
 SELECT pg_notify('pgmq.q_' || queue || '.INSERT', '')
 FROM (
-    SELECT queue, pgmq.send(queue, message::jsonb)
-    FROM unnest(%s::text[], %s::text[]) AS given(queue, message)
+    SELECT queue, pgmq.send(queue, CAST(message AS jsonb))
+    FROM unnest(CAST(%s AS text[]), CAST(%s AS text[])) AS given(queue, message)
 ) AS sent
 """
 """Sends messages, and wakes the workers. The channels are PGMQ's own."""

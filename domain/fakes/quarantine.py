@@ -96,6 +96,7 @@ def _again(transfer: Transfer, now: datetime) -> Transfer:
         finished_at=None,
         reason_code=None,
         last_error=None,
+        past_attempts=None,
         doubted_at=ended if may_have_written else transfer.doubted_at,
     )
 

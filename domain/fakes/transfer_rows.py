@@ -12,6 +12,12 @@ from artifact_pipeline.domain.fakes.artifact_events import InMemoryEventOutbox
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
 from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.attempts import (
+    NO_ATTEMPT_REASONS,
+    Attempt,
+    AttemptEnd,
+    with_attempt,
+)
 from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import (
     Claim,
@@ -20,6 +26,7 @@ from artifact_pipeline.domain.model.transfers import (
     TransferState,
     may_have_written,
 )
+from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.domain.redaction import redact
 
 NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_expires_at": None}
@@ -73,6 +80,7 @@ class TransferRows:
             lease_expires_at=now + lease,
             claimed_at=now,
             doubted_at=now if is_takeover else transfer.doubted_at,
+            **_ended(transfer, AttemptEnd.LOST, transfer.lease_expires_at),
         )
         is_deleted = self._artifacts.is_deleted(transfer.artifact)
         return replace(claim_of(claimed, owner, lease), is_deleted=is_deleted)
@@ -87,6 +95,7 @@ class TransferRows:
             next_attempt_at=self._clock(),
             enqueued_at=None,
             **NO_LEASE,
+            **_ended(transfer, AttemptEnd.RELEASED, self._clock()),
         )
 
     def _active(self) -> set[Artifact]:
@@ -176,8 +185,35 @@ class TransferRows:
         return changed
 
 
-def failed(error: TransferError) -> dict[str, object]:
-    return {**NO_LEASE, "reason_code": error.reason, "last_error": redact(str(error))}
+def failed(transfer: Transfer, error: TransferError, now: datetime) -> dict[str, object]:
+    """Return what a transfer keeps of an error."""
+    said = redact(str(error))
+    kept = {**NO_LEASE, "reason_code": error.reason, "last_error": said}
+    if error.reason in NO_ATTEMPT_REASONS:
+        return kept
+    return {**kept, **_ended(transfer, AttemptEnd.FAILED, now, error.reason, said)}
+
+
+def _ended(
+    transfer: Transfer,
+    end: AttemptEnd,
+    ended_at: datetime | None,
+    reason: ReasonCode | None = None,
+    error: str | None = None,
+) -> dict[str, object]:
+    """Return what keeps the attempt that ends; nothing if none was under way."""
+    if transfer.state is not TransferState.RUNNING or ended_at is None:
+        return {}
+    attempt = Attempt(
+        number=transfer.attempts,
+        began_at=transfer.claimed_at,
+        ended_at=ended_at,
+        worker=transfer.lease_owner,
+        end=end,
+        reason=reason,
+        error=error,
+    )
+    return {"past_attempts": with_attempt(transfer.past_attempts, attempt)}
 
 
 def claim_of(transfer: Transfer, owner: str, lease: timedelta) -> Claim:

@@ -181,12 +181,13 @@ class InMemoryTransfers(TransferRows):
 
     def wait(self, claim: Claim, error: TransferError, delay: timedelta) -> None:
         with self._lock:
+            held = self._held(claim)
             self._keep(
-                self._held(claim),
+                held,
                 state=TransferState.WAITING,
                 next_attempt_at=self._clock() + delay,
                 enqueued_at=None,
-                **failed(error),
+                **failed(held, error, self._clock()),
                 **self._values_if_unverified(error),
             )
 
@@ -217,7 +218,7 @@ class InMemoryTransfers(TransferRows):
                     transfer,
                     state=TransferState.CANCELLED,
                     finished_at=self._clock(),
-                    **(NO_LEASE if error is None else failed(error)),
+                    **(NO_LEASE if error is None else failed(transfer, error, self._clock())),
                 )
                 for transfer in active
             ]
@@ -227,11 +228,12 @@ class InMemoryTransfers(TransferRows):
 
     def quarantine(self, claim: Claim, error: TransferError) -> None:
         with self._lock:
+            held = self._held(claim)
             ended = self._keep(
-                self._held(claim),
+                held,
                 state=TransferState.QUARANTINED,
                 finished_at=self._clock(),
-                **failed(error),
+                **failed(held, error, self._clock()),
             )
             self.events.write_transfer(ended, EventType.TRANSFER_QUARANTINED)
 

@@ -98,6 +98,8 @@ class Transfer:
         trace_headers: of the request, as `trace_headers.as_text` makes them; None if it has none.
         workspace: the name of the one with its source or target; None is the default workspace.
         charged_bytes: what its batch was charged at the release; None without a limit of bytes.
+        past_attempts: those that ended without success since the request or its last retry, as
+            `parse_attempts` reads them.
     """
 
     id: int
@@ -126,6 +128,7 @@ class Transfer:
     trace_headers: str | None = None
     workspace: str | None = None
     charged_bytes: int | None = None
+    past_attempts: str | None = None
 
     def is_ready(self, now: datetime) -> bool:
         """Return whether a worker may claim it now."""

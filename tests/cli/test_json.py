@@ -19,7 +19,7 @@ from tests.cli.tree import commands
 from tests.sql.batch_steps import History
 
 # Their answers have tests of their own.
-_ELSEWHERE = {"demo", "doctor", "status", "transfers list"}
+_ELSEWHERE = {"demo", "doctor", "status", "transfers list", "transfers show"}
 
 
 def checked(path: str, answer: Answer) -> None:

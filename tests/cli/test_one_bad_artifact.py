@@ -59,7 +59,7 @@ OTHERS = {
         *("batch start", "batch status", "batch list", "batch pause", "batch resume"),
         *("batch change", "batch cancel", "batch report", "db upgrade", "jobs list", "jobs info"),
         *("jobs status", "jobs upload", "jobs cancel", "quarantine list", "quarantine retry"),
-        *("quarantine discard", "transfers list", "history", "jobs hold list"),
+        *("quarantine discard", "transfers list", "transfers show", "history", "jobs hold list"),
         *("jobs uploads undelete", "db prune"),
         "metrics",
         *("retention set", "retention list", "retention remove", "retention preview"),

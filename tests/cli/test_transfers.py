@@ -1,15 +1,19 @@
-"""`artifacts transfers list`: transfers across jobs, on both databases."""
+"""`artifacts transfers`: transfers across jobs, and one of them, on both databases."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from artifact_pipeline.domain.model.attempts import Attempt, AttemptEnd
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.cli.output import machine
 from tests.cli.commands import Answer, Command
 from tests.sql.batch_steps import History
-from tests.sql.status_steps import Rows
+from tests.sql.status_steps import Rows, past_attempts
 
 HOUR = timedelta(hours=1)
 
@@ -150,6 +154,66 @@ def test_where_nothing_fits_it_says_so(artifacts: Command, rows: Rows) -> None:
     assert told.out == "no transfer matches the options\n"
     assert artifacts("transfers", "list", "--job-id", "99", "--json").json == []
     assert rows
+
+
+def test_one_is_shown_with_its_past_attempts(artifacts: Command, rows: Rows) -> None:
+    # Given one that was lost once, and failed then
+    began = rows.now - HOUR
+    lost = Attempt(
+        number=1,
+        began_at=began - HOUR,
+        ended_at=began - HOUR / 2,
+        worker="host:1:2",
+        end=AttemptEnd.LOST,
+    )
+    failed = replace(
+        lost,
+        number=2,
+        began_at=began,
+        ended_at=began + timedelta(seconds=2.5),
+        end=AttemptEnd.FAILED,
+        reason=ReasonCode.STORE_UNAVAILABLE,
+        error="no answer",
+    )
+    text = past_attempts(lost, failed)
+    rows.add(TransferState.WAITING, attempts=2, claimed_at=HOUR, past_attempts=text)
+    newest = str(rows.ids()[-1])
+    # When
+    told, shown = (
+        artifacts("transfers", "show", newest),
+        artifacts("transfers", "show", newest, "--json"),
+    )
+    # Then
+    assert shown.json["past_attempts"] == [
+        {
+            "number": 1,
+            "end": "lost",
+            "worker": "host:1:2",
+            "reason": None,
+            "error": None,
+            "began_at": machine(lost.began_at),
+            "ended_at": machine(lost.ended_at),
+        },
+        {
+            "number": 2,
+            "end": "failed",
+            "worker": "host:1:2",
+            "reason": "s3_unavailable",
+            "error": "no answer",
+            "began_at": machine(began),
+            "ended_at": machine(failed.ended_at),
+        },
+    ]
+    assert (shown.json["id"], shown.json["state"], shown.err) == (int(newest), "waiting", "")
+    _, events = told.out.split("\n\n")
+    assert [line[22:] for line in events.splitlines()] == [
+        "requested",
+        "due",
+        "lost              attempt 1, 1800.0 s, on host:1:2",
+        "failed            attempt 2, 2.5 s, on host:1:2: s3_unavailable: no answer",
+    ]
+    missing = artifacts("transfers", "show", "4711")
+    assert missing.error.endswith("no transfer 4711. `artifacts transfers list` shows them")
 
 
 @pytest.mark.parametrize(

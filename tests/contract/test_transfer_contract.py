@@ -9,6 +9,7 @@ from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.transfer_pages import IUploadPages
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
 from tests.contract.artifact_contract import ArtifactRepositoryContract
+from tests.contract.past_attempts_contract import PastAttemptsContract
 from tests.contract.repositories import Repositories
 from tests.contract.transfer_adoption_contract import TransferAdoptionContract
 from tests.contract.transfer_cancellation_contract import TransferCancellationContract
@@ -56,6 +57,10 @@ class TestArtifactRepository(ArtifactRepositoryContract):
 
 
 class TestTransferAdoption(TransferAdoptionContract):
+    pass
+
+
+class TestPastAttempts(PastAttemptsContract):
     pass
 
 

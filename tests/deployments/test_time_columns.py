@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, make_url, select, text
 from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.domain.model.attempts import parse_attempts
 from artifact_pipeline.domain.model.batches import BatchFilter
 from artifact_pipeline.domain.model.operator_actions import ActionName, ActionOutcome, NewAction
 from artifact_pipeline.domain.model.restorations import Restoration
@@ -236,6 +237,20 @@ class TestWorkers:
         transfers.expect(config_of(13), "in an hour", HOUR)
         # When / Then
         assert [each.request_id for each in published(transfers)] == ["due"]
+
+    def test_past_attempts_have_the_times_of_their_begin_and_end(self, ours: Engine) -> None:
+        # Given one that was lost, and one that was given back
+        transfers = SqlTransfers(ours)
+        for owner in ("a:1", "b:1"):
+            assert transfers.claim(RESULTS, UPLOAD, "a", owner=owner, lease=timedelta(0))
+        assert transfers.release_leases("b") == 1
+        # When
+        [transfer] = transfers.of_job(12)
+        past = parse_attempts(transfer.past_attempts)
+        # Then
+        times = [moment for each in past for moment in (each.began_at, each.ended_at) if moment]
+        assert len(times) == 4
+        assert all(map(is_as_written, times))
 
 
 class TestProducers:

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, String, cast, insert, literal, select
 
+from artifact_pipeline.domain.model.attempts import Attempt, with_attempt
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.sql.clock import read_clock
 from artifact_pipeline.worker.sql.tables import TransferRow
@@ -67,3 +68,11 @@ class Rows:
             "next_attempt_at": long_ago,
             **values,
         }
+
+
+def past_attempts(*attempts: Attempt) -> str:
+    """The text that a row keeps of them."""
+    text: str | None = None
+    for attempt in attempts:
+        text = with_attempt(text, attempt)
+    return text or ""

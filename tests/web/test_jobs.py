@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.attempts import Attempt, AttemptEnd
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.operator_actions import NewAction
 from artifact_pipeline.domain.model.tombstones import DeletionScope
 from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.sql import job_pages
 from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
+from tests.sql.status_steps import past_attempts
 from tests.sql.steps import CREATED_AT, Statements
 from tests.web.steps import CONFIG, MINUTE, RESULTS, Client, World
 
@@ -145,9 +148,25 @@ class TestJob:
         assert job["runs"][1]["artifacts"] == []
 
     def test_a_transfer_has_a_timeline(self, client: Client, world: World) -> None:
-        # Given one that failed once, and one that runs
+        # Given one that was lost once and failed then, and one that runs
         world.add_job(12)
         rows = world.rows
+        lost = Attempt(
+            number=1,
+            began_at=rows.now - 8.8 * MINUTE,
+            ended_at=rows.now - 8.5 * MINUTE,
+            worker="host:1:2",
+            end=AttemptEnd.LOST,
+        )
+        failed = Attempt(
+            number=2,
+            began_at=rows.now - 8 * MINUTE,
+            ended_at=rows.now - 7 * MINUTE,
+            worker="host:3:4",
+            end=AttemptEnd.FAILED,
+            reason=ReasonCode.STORE_UNAVAILABLE,
+            error="<b>no answer",
+        )
         rows._next_id = 12
         rows.add(
             TransferState.WAITING,
@@ -155,10 +174,11 @@ class TestJob:
             enqueued_at=9 * MINUTE,
             claimed_at=8 * MINUTE,
             next_attempt_at=-5 * MINUTE,
-            attempts=1,
+            attempts=2,
             reason_code="s3_unavailable",
             last_error="no answer",
             requested_by="anna",
+            past_attempts=past_attempts(lost, failed),
         )
         rows._next_id = 12
         rows.add(
@@ -174,9 +194,20 @@ class TestJob:
         assert [(each["what"], each["is_future"]) for each in waiting["timeline"]] == [
             ("requested", False),
             ("published", False),
-            ("attempt", False),
+            ("lost", False),
+            ("failed", False),
             ("retry", True),
         ]
+        details = [event["detail"] for event in waiting["timeline"][2:4]]
+        assert details == [
+            "attempt 1, 18.0 s, on host:1:2",
+            "attempt 2, 60.0 s, on host:3:4: s3_unavailable: <b>no answer",
+        ]
+        assert [(each["number"], each["end"]) for each in waiting["past_attempts"]] == [
+            (1, "lost"),
+            (2, "failed"),
+        ]
+        assert running["past_attempts"] == []
         assert waiting["timeline"][0]["detail"] == "by anna"
         assert waiting["timeline"][-1]["detail"] == "s3_unavailable: no answer"
         assert running["timeline"][-1] == {

@@ -8,9 +8,12 @@ import jsonschema  # type: ignore[import-untyped]  # the types are not in the lo
 import pytest
 from starlette.routing import Route
 
+from artifact_pipeline.domain.model.attempts import Attempt, AttemptEnd
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.web.api.routes import ENDPOINTS
 from artifact_pipeline.worker.web.app import api_routes
+from tests.sql.status_steps import past_attempts
+from tests.sql.steps import CREATED_AT
 from tests.web.steps import CONFIG, MINUTE, RESULTS, Client, World, zipped
 
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -52,7 +55,11 @@ def full(world: World) -> World:
     world.put(CONFIG, b"{}")
     world.put(RESULTS, zipped({"a.txt": b"a"}))
     world.rows._next_id = 12
-    world.rows.add(TransferState.QUARANTINED, reason_code="poisoned", finished_at=MINUTE)
+    lost = Attempt(
+        number=1, began_at=None, ended_at=CREATED_AT, worker="host:1:2", end=AttemptEnd.LOST
+    )
+    ended: dict[str, Any] = {"finished_at": MINUTE, "past_attempts": past_attempts(lost)}
+    world.rows.add(TransferState.QUARANTINED, reason_code="poisoned", **ended)
     world.rows.add(TransferState.RUNNING, lease_expires_at=-MINUTE)
     world.rows.add(
         TransferState.WAITING, reason_code="s3_unavailable", next_attempt_at=-MINUTE, attempts=1

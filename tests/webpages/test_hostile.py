@@ -4,10 +4,15 @@ import re
 from hashlib import sha256
 
 import pytest
+from sqlalchemy import update
 
+from artifact_pipeline.domain.model.attempts import Attempt, AttemptEnd
 from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.web.pages.routes import PAGES
 from artifact_pipeline.worker.web.pages.templates import STATIC, environment
+from tests.sql.status_steps import past_attempts
+from tests.sql.steps import CREATED_AT
 from tests.webpages.site import LOGS, RESULTS, Answer, Site, zip_of
 
 SCRIPT = "<script>alert(1)</script>"
@@ -31,6 +36,16 @@ def hostile(site: Site) -> Site:
     }
     site.store(RESULTS, zip_of(files))
     site.history.transfer(LOGS, reason=ReasonCode.SOURCE_MISSING)
+    past = Attempt(
+        number=1,
+        began_at=None,
+        ended_at=CREATED_AT,
+        worker=f"{SCRIPT}:1:2",
+        end=AttemptEnd.FAILED,
+        error=IMAGE,
+    )
+    with site.history.engine.begin() as connection:
+        connection.execute(update(TransferRow).values(past_attempts=past_attempts(past)))
     site.history.started()
     return site
 
@@ -80,6 +95,11 @@ def test_hostile_pages_would_be_noticed(hostile: Site) -> None:
     assert SCRIPT in page.text
     page.elements.append(("img", {"onerror": "alert(1)"}))
     assert not is_harmless(page)
+
+
+def test_past_attempts_are_shown_as_text(hostile: Site) -> None:
+    page = hostile.get("/jobs/12")
+    assert f"attempt 1, 0.0 s, on {SCRIPT}:1:2: {IMAGE}" in page.text
 
 
 def test_names_are_shown_as_they_are(hostile: Site) -> None:

@@ -64,7 +64,10 @@ COMMANDS = {
         "artifact_pipeline.worker.cli.store",
         "The directory that artifacts are stored in, instead of a bucket.",
     ),
-    "transfers": ("artifact_pipeline.worker.cli.transfers", "List transfers across jobs."),
+    "transfers": (
+        "artifact_pipeline.worker.cli.transfers",
+        "List transfers across jobs, or show one of them.",
+    ),
     "status": (
         "artifact_pipeline.worker.cli.status.commands",
         "Show the backlog, the workers, the failures, and everything that needs an operator.",

@@ -1,12 +1,16 @@
-"""`artifacts transfers`: transfers across jobs."""
+"""`artifacts transfers`: transfers across jobs, and one of them."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from artifact_pipeline.domain.errors import NotFoundError
+from artifact_pipeline.domain.model.attempts import parse_attempts
 from artifact_pipeline.domain.model.selection import IdRange
+from artifact_pipeline.domain.model.timeline import timeline
 from artifact_pipeline.domain.model.transfer_filter import TransferFilter
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.tasks import routing as contract
@@ -14,16 +18,18 @@ from artifact_pipeline.tasks.routing import queue_of_transfer
 from artifact_pipeline.worker.cli.batch.options import JobsOption, KindsOption, RunsOption
 from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.options import JsonOption, WideOption
-from artifact_pipeline.worker.cli.output import note, show_rows
+from artifact_pipeline.worker.cli.output import note, plain, print_json, say, show_rows
 from artifact_pipeline.worker.cli.quarantine import ReasonOption, parse_age
 from artifact_pipeline.worker.composition.operator import database
 
-app = group_app("List transfers across jobs.")
+app = group_app("List transfers across jobs, or show one of them.")
 
 _COLUMNS = (
     *("id", "job_id", "kind", "state", "run_id", "reason", "age", "direction", "attempts"),
     "requested_by",
 )
+_MAX_ID = 2**63 - 1
+"""Of a transfer."""
 
 
 class TransferQueue(StrEnum):
@@ -100,6 +106,34 @@ def list_all(  # noqa: PLR0913 - an argument for each option
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
     if len(found) > limit:
         note(f"more exist: --before {shown[-1].id}")
+
+
+@app.command("show")
+def show(
+    transfer_id: Annotated[
+        int, typer.Argument(metavar="ID", min=1, max=_MAX_ID, help="As `list` shows it.")
+    ],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one transfer with its timeline, and its attempts that ended without success."""
+    sql = database()
+    found = sql.transfers.get_many([transfer_id])
+    if not found:
+        raise NotFoundError(
+            f"there is no transfer {transfer_id}. `artifacts transfers list` shows them"
+        )
+    [transfer], now = found, sql.transfers.now()
+    row = _row(transfer, now)
+    if as_json:
+        past = [asdict(each) for each in parse_attempts(transfer.past_attempts)]
+        print_json({**row, "past_attempts": past})
+        return
+    for name, value in row.items():
+        say(f"{name:18}{'-' if value is None else plain(value)}")
+    say()
+    for event in timeline(transfer, now):
+        say(f"{plain(event.at)}  {event.what:18}{event.detail or ''}".rstrip())
 
 
 def _flat(ranges: list[tuple[IdRange, ...]] | None) -> tuple[IdRange, ...]:

@@ -20,10 +20,9 @@ from sqlalchemy import (
 from artifact_pipeline.domain.maintenance.pipeline_metrics import DueInWorkspace
 from artifact_pipeline.domain.maintenance.pipeline_status import RECENT_FAILURES
 from artifact_pipeline.domain.model.queued_events import EventBacklog
-from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.domain.reasons import ReasonCode, reason_of
 from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
 from artifact_pipeline.worker.sql.event_outbox import backlogs, backlogs_statement
-from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.phases import (
     FAILING_FOR,
     is_confirmed,

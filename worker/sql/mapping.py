@@ -9,7 +9,7 @@ from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferState
-from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.domain.reasons import reason_of
 
 
 def artifact_of(row: Any) -> Artifact:  # noqa: ANN401 - a row
@@ -56,10 +56,3 @@ def _as_transfer(row: Row[Any]) -> Transfer:
     fields["state"] = TransferState(fields["state"])
     fields["reason_code"] = reason_of(fields["reason_code"])
     return Transfer(artifact=artifact, **fields)
-
-
-def reason_of(code: str | None) -> ReasonCode | None:
-    # While a new version is rolled out, its codes meet workers that do not know them yet.
-    if code is None:
-        return None
-    return ReasonCode(code) if code in set(ReasonCode) else ReasonCode.UNEXPECTED

@@ -18,11 +18,11 @@ from artifact_pipeline.domain.maintenance.pipeline_status import Phase
 from artifact_pipeline.domain.model.audit_cursor import faults_in
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import reason_of
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.counts import read_counts
 from artifact_pipeline.worker.sql.ended import ended_figures, ended_statement
 from artifact_pipeline.worker.sql.engine import autocommit
-from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.phases import (
     ANY_WORKSPACE,
     IS_OF_BATCH,

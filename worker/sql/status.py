@@ -32,12 +32,11 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
 from artifact_pipeline.domain.model.batch_states import GOING
 from artifact_pipeline.domain.model.batches import BatchState
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.domain.reasons import ReasonCode, reason_of
 from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
 from artifact_pipeline.worker.sql.clock import read_clock
 from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.event_outbox import read_backlog
-from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.phases import (
     FAILING_FOR,
     IS_OF_BATCH,

@@ -120,6 +120,8 @@ class TransferRow(PipelineBase):
     """The workspace with its source or target, by name; NULL is the default workspace."""
     charged_bytes: Mapped[int | None] = mapped_column(BigInteger)
     """What its batch was charged at the release; NULL without a limit of bytes."""
+    past_attempts: Mapped[str | None] = mapped_column(Text)
+    """Attempts that ended without success, a line each, as `domain/model/attempts.py` has them."""
 
 
 class EndpointRow(Failures, PipelineBase):

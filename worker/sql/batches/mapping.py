@@ -17,7 +17,7 @@ from artifact_pipeline.domain.model.batches import (
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.release_windows import ALWAYS, ReleaseWindow
 from artifact_pipeline.domain.model.transfers import Direction
-from artifact_pipeline.worker.sql.mapping import reason_of
+from artifact_pipeline.domain.reasons import reason_of
 
 _PRIORITIES = {priority.rank: priority for priority in BatchPriority}
 

@@ -14,9 +14,9 @@ from artifact_pipeline.domain.model.batches import (
     Outcome,
 )
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, TransferState
+from artifact_pipeline.domain.reasons import reason_of
 from artifact_pipeline.worker.sql.batches.mapping import as_member
 from artifact_pipeline.worker.sql.engine import autocommit
-from artifact_pipeline.worker.sql.mapping import reason_of
 from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
 
 

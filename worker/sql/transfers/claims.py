@@ -9,6 +9,7 @@ from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.deleted import transfer_is_deleted
 from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.past_attempts import lost_attempt
 from artifact_pipeline.worker.sql.transfers.predicates import is_abandoned, is_unclaimed
 
 
@@ -50,4 +51,5 @@ def claimed(owner: Any, expires_at: ColumnElement[Any]) -> dict[str, Any]:  # no
         "lease_expires_at": expires_at,
         "doubted_at": doubted_at,
         "claimed_at": utc_now(),
+        **lost_attempt(),
     }

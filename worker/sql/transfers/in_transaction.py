@@ -16,11 +16,6 @@ _MAY_SEND = text(
     " WHERE has_schema_privilege(to_regnamespace('pgmq'), 'USAGE')"
     " AND has_table_privilege(to_regclass('pgmq.q_' || queue), 'INSERT')"
 )
-_SEND = text(
-    "SELECT pg_notify('pgmq.q_' || queue || '.INSERT', '') FROM ("
-    "SELECT queue, pgmq.send(queue, CAST(message AS jsonb)) FROM"
-    " unnest(CAST(:queues AS text[]), CAST(:messages AS text[])) AS given(queue, message)) AS sent"
-)
 
 
 def send_in_transaction(
@@ -41,7 +36,8 @@ def send_in_transaction(
     # A transaction that notifies cannot be prepared.
     if connection.dialect.name != "postgresql" or session.twophase:
         return False
-    from artifact_pipeline.tasks.pgmq_send import broker_database, rows_to_send  # noqa: PLC0415 - of its brokers alone
+    from artifact_pipeline.tasks.pgmq_queues import SEND  # noqa: PLC0415 - of its brokers alone
+    from artifact_pipeline.tasks.pgmq_send import broker_database, rows_to_send  # noqa: PLC0415 - the same
 
     if connection.engine.url.database != broker_database(app):
         return False
@@ -51,5 +47,6 @@ def send_in_transaction(
     wanted = sorted(set(queues))
     if connection.scalar(_MAY_SEND, {"queues": wanted}) != len(wanted):
         return False
-    connection.execute(_SEND, {"queues": queues, "messages": messages})
+    send = text(SEND % (":queues", ":messages"))
+    connection.execute(send, {"queues": queues, "messages": messages})
     return True

@@ -82,6 +82,7 @@ class SqlQuarantine:
             "finished_at": None,
             "reason_code": None,
             "last_error": None,
+            "past_attempts": None,
             # The write of the last attempt is not verified yet; the new state would not show that.
             "doubted_at": _unverified_since_value(),
         }

@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, Engine, and_, func, or_, select
 from artifact_pipeline.domain.maintenance.pipeline_status import RECENT_FAILURES
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Transfer
-from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.domain.reasons import ReasonCode, reason_of
 from artifact_pipeline.worker.sql.clock import read_clock
 from artifact_pipeline.worker.sql.engine import autocommit
-from artifact_pipeline.worker.sql.mapping import as_transfer, reason_of
+from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import IS_QUARANTINED, TransferRow
 
 _SEARCHED = 2_000

@@ -38,6 +38,7 @@ from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import insert_into
 from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import IS_ACTIVE, TRANSFER_RUN, TransferRow
+from artifact_pipeline.worker.sql.transfers.past_attempts import failed_attempt, released_attempt
 from artifact_pipeline.worker.sql.transfers.predicates import of_artifact
 
 NO_LEASE: dict[str, None] = {"lease_owner": None, "lease_expires_at": None}
@@ -255,7 +256,7 @@ def waiting(delay: timedelta) -> dict[str, Any]:
 def failed(error: TransferError) -> dict[str, Any]:
     doubted = {"doubted_at": utc_now()} if may_have_written(error) else {}
     said = {"reason_code": error.reason, "last_error": redact(str(error))}
-    return {**said, **doubted, **NO_LEASE}
+    return {**said, **doubted, **NO_LEASE, **failed_attempt(error)}
 
 
 def done(claim: Claim, bytes_moved: int) -> dict[str, Any]:
@@ -283,4 +284,5 @@ def released_values() -> dict[str, Any]:
         "fence": TransferRow.fence + 1,
         **waiting(timedelta(0)),
         **NO_LEASE,
+        **released_attempt(),
     }

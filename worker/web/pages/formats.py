@@ -17,8 +17,8 @@ NONE = "-"
 _TONES = {
     "good": "stored done ok up unchanged closed completed verified",
     "busy": "requested running active attempt published processing submitted created",
-    "wait": "waiting retry paused previewed warning late due unfinished partial archived",
-    "bad": "quarantined failed missing error unreadable refused open interrupted expired down",
+    "wait": "waiting retry released paused previewed warning late due unfinished partial archived",
+    "bad": "quarantined failed lost missing error unreadable refused open interrupted expired down",
 }
 _TONE_OF = {word: tone for tone, words in _TONES.items() for word in words.split()}
 

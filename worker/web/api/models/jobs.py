@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from artifact_pipeline.domain.model.artifacts import Scheme
+from artifact_pipeline.domain.model.attempts import AttemptEnd
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
@@ -133,7 +134,7 @@ class TransferEvent(Answer):
     """A moment in the life of a transfer.
 
     Attributes:
-        what: a stable name, such as `requested`, `attempt` or `quarantined`.
+        what: a stable name, such as `requested`, `attempt`, `failed` or `quarantined`.
         is_future: it is due then.
     """
 
@@ -143,6 +144,25 @@ class TransferEvent(Answer):
     is_future: bool = False
 
 
+class PastAttempt(Answer):
+    """An attempt that ended without success.
+
+    Attributes:
+        number: one that does not count, such as one given back, shares it with the next.
+        began_at: null if an earlier version began it.
+        ended_at: of a lost attempt, when its lease ran out.
+        worker: the owner of its lease.
+    """
+
+    number: int
+    began_at: datetime | None
+    ended_at: datetime
+    worker: str | None
+    end: AttemptEnd
+    reason: ReasonCode | None
+    error: str | None
+
+
 class TransferNode(Answer):
     """A transfer with its timeline, the first event first.
 
@@ -150,6 +170,8 @@ class TransferNode(Answer):
         moved: bytes that the last attempt sent or fetched.
         unverified_since: when an attempt ended, if what it left in the bucket was not compared
             with the record since. It need not have written.
+        past_attempts: those that ended without success since the request or its last retry, the
+            first one first. Of very many only the last ones are kept.
     """
 
     id: int
@@ -171,6 +193,7 @@ class TransferNode(Answer):
     lease_owner: str | None
     lease_expires_at: datetime | None
     unverified_since: datetime | None
+    past_attempts: list[PastAttempt]
     timeline: list[TransferEvent]
 
 
