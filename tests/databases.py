@@ -54,6 +54,7 @@ class Databases:
     def __init__(self, named: str) -> None:
         self._named = named
         self._altered: set[str] = set()
+        self._templates: set[str] = set()
         self._kept: dict[str, psycopg.Connection[tuple[Any, ...]]] = {}
         self._execute("postgres", f"CREATE DATABASE {_MIGRATED}")
         engine = make_engine(named.format(name=_MIGRATED))
@@ -93,6 +94,20 @@ class Databases:
             self._execute(name, _REFUSE_DDL)
             self._altered.add(name)
         return self._emptied(name)
+
+    def template(self, kind: str, make: Callable[[str], object]) -> str:
+        """Return the name of a database that was made once, to be copied by `fresh`.
+
+        Args:
+            kind: of the tables; each has one database.
+            make: is called with the URL of an empty database.
+        """
+        name = f"template_{kind}"
+        if name not in self._templates:
+            self._execute("postgres", f"CREATE DATABASE {name} TEMPLATE template0")
+            make(self._named.format(name=name))
+            self._templates.add(name)
+        return name
 
     def close(self) -> None:
         """Close what is kept open from test to test."""

@@ -6,6 +6,7 @@ The platform's part is played in plain SQL, on tables as its own migrations make
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import pytest
@@ -53,26 +54,38 @@ UPDATED_LONG_AGO = "2025-10-23 21:16:30.000000"
 each_artifact = pytest.mark.parametrize("artifact", NAMES, ids=lambda each: each.kind.value)
 
 
+@pytest.fixture(scope="module")
+def platform_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("platform") / "platform.db"
+    _make_platform(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(
-    request: pytest.FixtureRequest, databases: Databases, tmp_path: Path
+    request: pytest.FixtureRequest, databases: Databases, platform_file: Path, tmp_path: Path
 ) -> Iterator[Engine]:
-    """Of the platform's database, with the pipeline's tables beside its own."""
+    """Of a copy of the platform's database, with the pipeline's tables beside its own."""
     if request.param == "sqlite":
-        yield from _platform(f"sqlite:///{tmp_path / 'platform.db'}")
+        yield from _engine(f"sqlite:///{copy(platform_file, tmp_path)}")
     else:
-        with databases.fresh("template0") as url:
-            yield from _platform(url)
+        with databases.fresh(databases.template("platform", _make_platform)) as url:
+            yield from _engine(url)
 
 
-def _platform(url: str) -> Iterator[Engine]:
+def _engine(url: str) -> Iterator[Engine]:
+    engine = make_engine(url)
+    yield engine
+    engine.dispose()
+
+
+def _make_platform(url: str) -> None:
     engine = make_engine(url)
     make_platform(engine)
     upgrade(engine)
     with engine.begin() as connection:
         for table in ("jobs", "runs"):
             connection.execute(text(f"UPDATE {table} SET updated_at = '{UPDATED_LONG_AGO}'"))  # noqa: S608 - ours
-    yield engine
     engine.dispose()
 
 
