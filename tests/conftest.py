@@ -12,6 +12,7 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 from shutil import copy
+from typing import Any
 
 import hypothesis
 import pytest
@@ -29,6 +30,7 @@ from tests import (
     preloaded,
     processes,
     shared_botocore,
+    sparse_reports,
     unsynced_sqlite,
 )
 from tests.buckets import client_of, create_bucket
@@ -49,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until all is collected: little of it is garbage
     _set_up(config.option.markexpr)
     forked_workers.fork_early(config)
+    sparse_reports.keep_uneventful(config)
 
 
 @cache
@@ -107,6 +110,13 @@ def pytest_collection_finish() -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     return processes.is_left_out(collection_path, config.option.markexpr) or None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_to_serializable(
+    config: pytest.Config, report: pytest.TestReport
+) -> dict[str, Any] | None:
+    return sparse_reports.serialized(config, report) if report.when != "collect" else None
 
 
 @pytest.hookimpl(wrapper=True)
