@@ -32,6 +32,32 @@ class Source(Protocol):
         """
 
 
+class IOpenFile(Protocol):
+    """A file that is open, for reading at any place by several threads at once."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, as they were when the source was made."""
+
+    def read_into(self, buffer: memoryview, at: int) -> None:
+        """Fill the buffer with the bytes from `at` on.
+
+        Raises:
+            SourceChangedError: there are fewer.
+        """
+
+    def check(self) -> None:
+        """Raise SourceChangedError if the file changed since the source was made."""
+
+
+@runtime_checkable
+class IReopenable(Protocol):
+    """A source that can be read again at any place, so that no part of it need be in memory."""
+
+    def opened(self) -> AbstractContextManager[IOpenFile]:
+        """Open the file. Raises: SourceChangedError."""
+
+
 @runtime_checkable
 class IWorkspace(Protocol):
     def source(self, artifact: Artifact) -> Source:

@@ -18,12 +18,8 @@ from uuid import uuid4
 from botocore.auth import SIGV4_TIMESTAMP
 
 from artifact_pipeline.worker.s3.plain_client import is_logged, is_plain, parts_of
-from artifact_pipeline.worker.s3.request_template import (
-    Body,
-    Call,
-    NotPlainError,
-    RequestTemplate,
-)
+from artifact_pipeline.worker.s3.request_template import Call, NotPlainError, RequestTemplate
+from artifact_pipeline.worker.s3.upload_parts import Body
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +16,8 @@ from artifact_pipeline.worker.s3.abilities import CRC32C_LIBRARY, CRC32C_PACKAGE
 from artifact_pipeline.worker.s3.checksums import as_base64, check, composite
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
     from artifact_pipeline.worker.s3.multipart import SentPart
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -28,7 +30,7 @@ class Integrity(Protocol):
     def declared(self) -> dict[str, str]:
         """Arguments of CreateMultipartUpload."""
 
-    def of(self, body: bytes, sha256: bytes) -> str:
+    def of(self, pieces: "Iterable[ReadableBuffer]", sha256: bytes) -> str:
         """Return the checksum that is sent. Args: the bytes, and their SHA-256."""
 
     def sent(self, checksum: str) -> dict[str, str]:
@@ -57,7 +59,7 @@ class _Sha256:
     def declared(self) -> dict[str, str]:
         return {"ChecksumAlgorithm": "SHA256"}
 
-    def of(self, body: bytes, sha256: bytes) -> str:  # noqa: ARG002 - as the protocol has it
+    def of(self, pieces: "Iterable[ReadableBuffer]", sha256: bytes) -> str:  # noqa: ARG002 - as the protocol has it
         return as_base64(sha256)
 
     def sent(self, checksum: str) -> dict[str, str]:
@@ -86,8 +88,11 @@ class _Crc32c:
     def declared(self) -> dict[str, str]:
         return {"ChecksumAlgorithm": "CRC32C"}
 
-    def of(self, body: bytes, sha256: bytes) -> str:  # noqa: ARG002 - as the protocol has it
-        return as_base64(self.library.value(body).to_bytes(4, "big"))
+    def of(self, pieces: "Iterable[ReadableBuffer]", sha256: bytes) -> str:  # noqa: ARG002 - as the protocol has it
+        checksum = 0
+        for piece in pieces:
+            checksum = self.library.extend(checksum, bytes(piece))
+        return as_base64(checksum.to_bytes(4, "big"))
 
     def sent(self, checksum: str) -> dict[str, str]:
         return {"ChecksumCRC32C": checksum}
@@ -108,7 +113,7 @@ class _Crc32c:
         # here.
         if answered and "-" in answered:
             checksums = b"".join(base64.b64decode(part.checksum) for part in parts)
-            check(self.of(checksums, b""), answered)
+            check(self.of([checksums], b""), answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,11 @@ class _Md5:
     def declared(self) -> dict[str, str]:
         return {}
 
-    def of(self, body: bytes, sha256: bytes) -> str:  # noqa: ARG002 - as the protocol has it
-        return as_base64(hashlib.md5(body, usedforsecurity=False).digest())
+    def of(self, pieces: "Iterable[ReadableBuffer]", sha256: bytes) -> str:  # noqa: ARG002 - as the protocol has it
+        digest = hashlib.md5(usedforsecurity=False)
+        for piece in pieces:
+            digest.update(piece)
+        return as_base64(digest.digest())
 
     def sent(self, checksum: str) -> dict[str, str]:
         return {"ContentMD5": checksum}
@@ -145,7 +153,7 @@ class _ReadBack:
     def declared(self) -> dict[str, str]:
         return {}
 
-    def of(self, body: bytes, sha256: bytes) -> str:  # noqa: ARG002 - as the protocol has it
+    def of(self, pieces: "Iterable[ReadableBuffer]", sha256: bytes) -> str:  # noqa: ARG002 - as the protocol has it
         return ""
 
     def sent(self, checksum: str) -> dict[str, str]:  # noqa: ARG002 - the same

@@ -7,7 +7,6 @@ again.
 """
 
 import base64
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +25,7 @@ from artifact_pipeline.worker.s3.bandwidth import UNLIMITED, Bandwidth
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag, composite
 from artifact_pipeline.worker.s3.errors import code_of
 from artifact_pipeline.worker.s3.integrity import SHA256, Integrity
+from artifact_pipeline.worker.s3.upload_parts import Part
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -153,12 +153,12 @@ class MultipartUpload:
                 raise
         return None
 
-    def send(self, parts: Iterator[bytes], existing: dict[int, SentPart] | None) -> SentUpload:
+    def send(self, parts: Iterator[Part], existing: dict[int, SentPart] | None) -> SentUpload:
         """Send the parts that S3 does not have yet; begin an upload if none exists."""
         source = existing or {}
         each = (
-            partial(self._send_part, number, body, source.get(number))
-            for number, body in enumerate(parts, start=1)
+            partial(self._send_part, number, part, source.get(number))
+            for number, part in enumerate(parts, start=1)
         )
         return self.send_each(each, existing)
 
@@ -244,14 +244,14 @@ class MultipartUpload:
         return sent
 
     def _send_part(
-        self, number: int, body: bytes, source: SentPart | None, upload_id: str
+        self, number: int, part: Part, source: SentPart | None, upload_id: str
     ) -> SentPart:
-        digest = hashlib.sha256(body).digest()
-        checksum = self.integrity.of(body, digest)
+        digest = part.sha256
+        checksum = self.integrity.of(part.pieces(), digest)
         if (
             source is not None
             and checksum
-            and (source.checksum, source.size) == (checksum, len(body))
+            and (source.checksum, source.size) == (checksum, part.size)
         ):
             return replace(source, digest=digest)
         arguments = {
@@ -261,18 +261,27 @@ class MultipartUpload:
             "PartNumber": number,
             **self.integrity.sent(checksum),
         }
-        self.bandwidth.take(len(body))
-        # Share one digest for the checksum and the signature: botocore would hash the part again.
-        answer = direct_requests.send(
-            self.client, "upload_part", arguments, body=body, length=len(body), sha256=digest
-        )
-        etag = acknowledged_etag(answer.get("ETag"))
+        self.bandwidth.take(part.size)
+        try:
+            # Share one digest for the checksum and the signature: botocore would hash the part
+            # again.
+            answer = direct_requests.send(
+                self.client,
+                "upload_part",
+                arguments,
+                body=part.body(),
+                length=part.size,
+                sha256=digest,
+            )
+        finally:
+            # A changed file is also the reason for a refusal of what was read from it.
+            part.check()
         return SentPart(
             number,
-            etag,
+            acknowledged_etag(answer.get("ETag")),
             digest,
-            len(body),
-            bytes_sent=len(body),
+            part.size,
+            bytes_sent=part.size,
             checksum=checksum,
             is_proven=self.integrity.is_proven(checksum, answer),
         )

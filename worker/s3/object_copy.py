@@ -71,7 +71,7 @@ class ObjectCopy:
         sha256, checksum = digest.hexdigest(), as_base64(digest.digest())
         integrity = integrity_of(self.abilities.checksum)
         described: dict[str, Any] = {
-            **integrity.sent(integrity.of(b"", digest.digest())),
+            **integrity.sent(integrity.of([], digest.digest())),
             **self.upload.create,
             **self.fence.condition,
         }

@@ -7,16 +7,14 @@ names differ only in the values, which go into headers, the path and the query a
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.utils import percent_encode_sequence
 
 from artifact_pipeline.worker.s3.signing import UnsignedRequest, host_of, sign
-
-Body = bytes | BinaryIO
-"""The bytes of a request, or a file of them that begins at its first byte."""
+from artifact_pipeline.worker.s3.upload_parts import Body, FileBody
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.~-][A-Za-z0-9_.~/-]*")
 """Keys that a URL has as they are."""
@@ -190,9 +188,11 @@ class RequestTemplate:
             headers["Expect"] = headers["Expect"].encode()
             if call.length <= _EXPECT_ABOVE:
                 del headers["Expect"]
+        # Pieces share one buffer; `read` would make new bytes of each.
+        body = call.body.pieces() if isinstance(call.body, FileBody) else call.body
         prepare: Any = AWSPreparedRequest  # whose stubs lack the context
         return prepare(
-            self.method, request.url, headers, call.body, stream_output=False, context=context
+            self.method, request.url, headers, body, stream_output=False, context=context
         )
 
     def _url(self, call: Call) -> str:

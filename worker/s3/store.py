@@ -2,16 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.artifacts import OpenUpload, StoredObject
-from artifact_pipeline.domain.model.digests import feed
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.preconditions import Precondition
@@ -20,8 +17,7 @@ from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3 import direct_requests
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
 from artifact_pipeline.worker.s3.bandwidth import UNLIMITED, Bandwidth
-from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64, composite
-from artifact_pipeline.worker.s3.chunks import at_least, drained, hashed, in_parts
+from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64
 from artifact_pipeline.worker.s3.dates import date_of
 from artifact_pipeline.worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.s3.endpoints import endpoint_of, location_of
@@ -33,8 +29,9 @@ from artifact_pipeline.worker.s3.object_tags import ensure_tags_of_upload
 from artifact_pipeline.worker.s3.read_back import check_stored
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
+from artifact_pipeline.worker.s3.upload_parts import Part, opened_source
 from artifact_pipeline.worker.s3.write_fence import WriteFence, is_refusal
-from artifact_pipeline.worker.s3.written import Content, stored_object
+from artifact_pipeline.worker.s3.written import Content, content_of, stored_object
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -98,26 +95,20 @@ class S3ObjectStore:
         # The fence on S3's side: an object that has appeared since is not replaced.
         fence = self._fence(key, precondition, progress)
         whole = hashlib.sha256()
-        # Closed at once when the upload stops: a source may have threads that read ahead.
-        with translated_errors(), closing(hashed(source.chunks(), whole)) as chunks:
-            head = at_least(chunks, self.multipart_threshold)
-            if sum(map(len, head)) < self.multipart_threshold:
-                progress.checkpoint()
-                body = b"".join(drained(head))
-                stored = self._put_small(body, whole.digest(), create, fence)
-                if progress.upload_id is not None:  # the source was larger once
-                    self.abort(key, progress.upload_id)
-                return stored
-            size = upload_part_size(source, self.part_size)
-            parts = in_parts(chain(drained(head), chunks), size)
-            upload = self._multipart(key, create, progress)
-            existing = upload.existing_parts()
-            if existing is None and progress.upload_id is not None:
-                unrecorded = self._unrecorded(source, size, create, fence)
-                if unrecorded is not None:
-                    return unrecorded
-            sent = upload.send(parts, existing)
-            return self._complete(upload, sent, whole.hexdigest(), fence)
+        opened = opened_source(
+            source,
+            threshold=self.multipart_threshold,
+            part_size=upload_part_size(source, self.part_size),
+            whole=whole,
+        )
+        with translated_errors(), opened as content:
+            if not isinstance(content, bytes):
+                return self._put_parts(source, content, whole, create, fence)
+            progress.checkpoint()
+            stored = self._put_small(content, whole.digest(), create, fence)
+            if progress.upload_id is not None:  # the source was larger once
+                self.abort(key, progress.upload_id)
+            return stored
 
     def holds(self, stored: StoredObject) -> bool:
         with translated_errors():
@@ -202,7 +193,7 @@ class S3ObjectStore:
     ) -> StoredObject:
         content = Content(len(body), digest.hex(), as_base64(digest))
         integrity = self._integrity
-        checksum = integrity.of(body, digest)
+        checksum = integrity.of([body], digest)
         metadata = {**create["Metadata"], "sha256": content.sha256}
         answer: Mapping[str, Any]
         self.bandwidth.take(len(body))  # before the look, which must not be old
@@ -230,6 +221,24 @@ class S3ObjectStore:
             answer = self._found_instead(error, content, create, fence)
         return stored_object(content, create, fence, answer, bytes_sent=len(body))
 
+    def _put_parts(
+        self,
+        source: Source,
+        parts: Iterator[Part],
+        whole: "hashlib._Hash",
+        create: dict[str, Any],
+        fence: WriteFence,
+    ) -> StoredObject:
+        """Upload the parts. Args: `whole`: gets their bytes while they are taken."""
+        upload = self._multipart(fence.address.key, create, fence.progress)
+        existing = upload.existing_parts()
+        if existing is None and fence.progress.upload_id is not None:
+            unrecorded = self._unrecorded(source, create, fence)
+            if unrecorded is not None:
+                return unrecorded
+        sent = upload.send(parts, existing)
+        return self._complete(upload, sent, whole.hexdigest(), fence)
+
     def _complete(
         self, upload: MultipartUpload, sent: SentUpload, sha256: str, fence: WriteFence
     ) -> StoredObject:
@@ -255,19 +264,14 @@ class S3ObjectStore:
             check_stored(self._reader, fence.address, etag, content.sha256, checkpoint)
 
     def _unrecorded(
-        self, source: Source, part_size: int, create: dict[str, Any], fence: WriteFence
+        self, source: Source, create: dict[str, Any], fence: WriteFence
     ) -> StoredObject | None:
         """Return the object if an attempt completed it and died before it could record it."""
         head = self._head(fence.address.key)
         if head is None:
             return None
-        whole, digests = hashlib.sha256(), list[bytes]()
-        size = feed(
-            in_parts(source.chunks(), part_size),
-            *(whole.update, lambda part: digests.append(hashlib.sha256(part).digest())),
-            checkpoint=fence.progress.checkpoint,
-        )
-        content = Content(size, whole.hexdigest(), composite(digests))
+        part_size = upload_part_size(source, self.part_size)
+        content = content_of(source, part_size, fence.progress.checkpoint)
         if not self._holds(head, content, fence):
             return None
         return stored_object(content, create, fence, head, bytes_sent=0)

@@ -1,15 +1,23 @@
 """What an upload writes, and the object that is there afterwards."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from artifact_pipeline.domain.model.artifacts import StoredObject
 from artifact_pipeline.domain.ports.object_store import IObjectReader
+from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3.abilities import Checksum
-from artifact_pipeline.worker.s3.checksums import acknowledged_etag, is_same, sha256_checksum
+from artifact_pipeline.worker.s3.checksums import (
+    acknowledged_etag,
+    composite,
+    is_same,
+    sha256_checksum,
+)
 from artifact_pipeline.worker.s3.read_back import digest_of
 from artifact_pipeline.worker.s3.reading import described
+from artifact_pipeline.worker.s3.upload_parts import opened_parts
 from artifact_pipeline.worker.s3.write_fence import WriteFence
 
 if TYPE_CHECKING:
@@ -47,6 +55,23 @@ class Content:
             return is_same(self.checksum, head.get("ChecksumSHA256"))
         found = described(fence.address, head)
         return digest_of(reader, found, fence.progress.checkpoint) == self.sha256
+
+
+def content_of(source: Source, part_size: int, checkpoint: Callable[[], None]) -> Content:
+    """Return what an upload of the source in parts would store. Nothing is sent.
+
+    Args:
+        source: the source.
+        part_size: of each part but the last, in bytes.
+        checkpoint: called between parts.
+    """
+    whole, digests, size = hashlib.sha256(), list[bytes](), 0
+    with opened_parts(source, part_size, whole) as parts:
+        for part in parts:
+            checkpoint()
+            digests.append(part.sha256)
+            size += part.size
+    return Content(size, whole.hexdigest(), composite(digests))
 
 
 def stored_object(

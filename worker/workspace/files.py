@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 from artifact_pipeline.domain.errors import SourceEmptyError, SourceInvalidError
 from artifact_pipeline.domain.model.artifacts import Artifact
@@ -48,12 +50,47 @@ class FileSource:
     def chunks(self) -> Iterator[bytes]:
         return read(self._artifact, self._enclosure, self._real, self._stamp)
 
+    @contextmanager
+    def opened(self) -> Iterator["OpenFile"]:
+        with ExitStack() as stack:
+            # Only the opening: an error of what the file is read for is not the file's.
+            with reading(self._artifact):
+                descriptor = stack.enter_context(self._enclosure.opened(self._real))
+            file = OpenFile(self._artifact, descriptor, self._stamp)
+            file.check()
+            yield file
+
     def _look(self) -> Stamp:
         # Check before opening, because opening a device may already do something to it.
         if not is_regular(self._enclosure.look(self._real)):
             raise SourceInvalidError(f"{self._artifact}: not a regular file")
         with self._enclosure.opened(self._real) as descriptor:
             return Stamp.of(os.fstat(descriptor))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """The open file of a source, with the errors that `read` has."""
+
+    artifact: Artifact
+    descriptor: int
+    stamp: Stamp
+
+    @property
+    def size(self) -> int:
+        return self.stamp.size
+
+    def read_into(self, buffer: memoryview, at: int) -> None:
+        with reading(self.artifact):
+            while buffer:
+                count = os.preadv(self.descriptor, [buffer], at)
+                if not count:
+                    raise changed(self.artifact)
+                buffer, at = buffer[count:], at + count
+
+    def check(self) -> None:
+        with reading(self.artifact):
+            _check(self.artifact, self.descriptor, self.stamp)
 
 
 def read(artifact: Artifact, enclosure: Enclosure, real: str, stamp: Stamp) -> Iterator[bytes]:
