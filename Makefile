@@ -50,7 +50,7 @@ test: $(VENV)/.installed ## every test but those of `make brokers`, on real serv
 	$(BIN)/pytest --numprocesses 6 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder -m "not brokers" $(ARGS)
 
 .PHONY: brokers
-brokers: $(VENV)/.installed ## a storm on each other broker (Sentinel, RabbitMQ, PostgreSQL), a minute or two each
+brokers: $(VENV)/.installed ## a storm on each other broker (Sentinel, RabbitMQ, PostgreSQL, SQS), a minute or two each
 	$(BIN)/pytest -m brokers tests/faults $(ARGS)
 
 .PHONY: test-fast

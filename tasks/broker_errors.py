@@ -30,6 +30,16 @@ _REFUSED = (
 )
 # PostgreSQL: a right, a schema or a function is missing.
 _REFUSED_STATES = frozenset({"42501", "3F000", "42883"})
+# Amazon SQS.
+_REFUSED_CODES = frozenset(
+    {
+        *("AccessDenied", "AccessDeniedException", "InvalidClientTokenId"),
+        *("SignatureDoesNotMatch", "UnrecognizedClientException"),
+        *("InvalidSecurity", "ExpiredToken", "ExpiredTokenException", "OptInRequired"),
+        *("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"),
+        *("MissingRegionError", "AccessDeniedQueueException"),
+    }
+)
 _ANSWERS = (ResponseError, BusyLoadingError)
 _OF_A_PIPELINE = "of pipeline caused error: "
 
@@ -38,9 +48,18 @@ def is_refused(error: BaseException) -> bool:
     """Return whether the broker answers, and will answer the same until a setting changes."""
     causes = (error, error.__cause__)
     is_denied = any(isinstance(cause, _DENIED) for cause in causes)
+    if any(_aws_code(cause) in _REFUSED_CODES for cause in causes):
+        return True
     states = {getattr(cause, "sqlstate", None) for cause in causes}
     said = any(text in str(error) for text in _REFUSED)
     return is_denied or said or not states.isdisjoint(_REFUSED_STATES)
+
+
+def _aws_code(error: BaseException | None) -> str:
+    """Return the code of an error of boto3, or its name if it came before any request."""
+    response = getattr(error, "response", None)
+    of_answer = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    return of_answer or type(error).__name__
 
 
 def error_text(error: BaseException) -> str:
@@ -60,4 +79,5 @@ def answer_of(error: BaseException | None) -> BaseException | None:
 
 
 def _is_answer(error: BaseException | None) -> bool:
-    return isinstance(error, _ANSWERS) or bool(getattr(error, "sqlstate", None))
+    has_code = getattr(error, "sqlstate", None) or getattr(error, "response", None)
+    return isinstance(error, _ANSWERS) or bool(has_code)

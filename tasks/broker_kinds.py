@@ -3,6 +3,7 @@
 It loads no Celery: a health check reads its settings every few seconds.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +30,9 @@ class BrokerKind:
         settings: of Celery, instead of those in celeryconfig.py, which are for Redis.
         time_outs: names of the transport options that are seconds to wait for an answer.
         queue_arguments: of each queue of tasks.
+        prefix_replaced: a pattern of the characters that names in it cannot have. They become _.
         own_place: what separates environments on one broker, if it has no prefixes.
+        has_control: whether workers can be asked something, and send events.
         is_group: several URLs name members of one group, such as its sentinels. Otherwise they are
             brokers to try in turn.
     """
@@ -38,11 +41,17 @@ class BrokerKind:
     schemes: tuple[str, ...]
     example: str
     prefix_option: str = ""
+    prefix_replaced: str = ""
     own_place: str = ""
+    has_control: bool = True
     is_group: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     time_outs: tuple[str, ...] = ("socket_timeout", "socket_connect_timeout")
     queue_arguments: Mapping[str, str] = field(default_factory=dict)
+
+    def prefix(self, given: str) -> str:
+        """Return the prefix as names in the broker begin."""
+        return re.sub(self.prefix_replaced, "_", given) if self.prefix_replaced else given
 
 
 REDIS = BrokerKind(
@@ -90,7 +99,36 @@ POSTGRESQL = BrokerKind(
         "broker_pool_limit": 0,
     },
 )
-KINDS = (REDIS, SENTINEL, RABBITMQ, POSTGRESQL)
+SQS = BrokerKind(
+    name="Amazon SQS",
+    schemes=("sqs://",),
+    example="sqs://",
+    prefix_option="queue_name_prefix",
+    prefix_replaced=r"[^0-9A-Za-z_-]",
+    has_control=False,
+    settings={
+        "broker_transport_options": {
+            # A worker hides what it holds from the others for so long, and renews that (seconds).
+            "visibility_timeout": 60,
+            # A request waits at SQS for so long.
+            "wait_time_seconds": 20,
+            # Wait for a free place in the worker, and between two requests.
+            "polling_interval": 0.1,
+            # Without them a dead connection stops the worker's main loop for minutes.
+            "client-config": {
+                "connect_timeout": 3,
+                "read_timeout": 5,
+                "retries": {"total_max_attempts": 2},
+            },
+            # SQS drops a message that is older; 14 days are its most.
+            "sqs-creation-attributes": {"MessageRetentionPeriod": "1209600"},
+        },
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+    },
+    time_outs=(),
+)
+KINDS = (REDIS, SENTINEL, RABBITMQ, POSTGRESQL, SQS)
 
 
 def kind_of_url(url: str) -> BrokerKind | None:

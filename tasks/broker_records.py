@@ -72,6 +72,7 @@ _RECORDS: Mapping[str, tuple[str, str]] = {
     "redis": ("artifact_pipeline.tasks.redis_records", "RedisRecords"),
     "amqp": ("artifact_pipeline.tasks.amqp_records", "AmqpRecords"),
     "pgmq": ("artifact_pipeline.tasks.pgmq_records", "PgmqRecords"),
+    "sqs": ("artifact_pipeline.tasks.sqs_records", "SqsRecords"),
 }
 """By kombu's type of the driver. A process loads only the class of its broker."""
 

@@ -10,8 +10,7 @@ from redis import Redis
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.broker import MASTER_VARIABLE, URL_VARIABLE, Broker
 from artifact_pipeline.tasks.broker_kinds import (
-    POSTGRESQL,
-    RABBITMQ,
+    KINDS,
     REDIS,
     REDIS_OPTION,
     SENTINEL,
@@ -26,8 +25,11 @@ _OPTION = REDIS_OPTION
 _TRANSPORTS = {
     "postgresql": "artifact_pipeline.tasks.pgmq_transport:Transport",
     "amqps": "artifact_pipeline.tasks.amqps_transport:Transport",
+    "sqs": "artifact_pipeline.tasks.sqs_transport:Transport",
 }
 """Those that are not kombu's own. They are loaded when they are used."""
+_CLIENT = "client-config"
+"""kombu's transport option for the time-outs of SQS."""
 _SENTINEL_SECONDS = 2.0
 
 
@@ -45,7 +47,7 @@ def use_broker(app: Celery, broker: Broker) -> None:
     app.conf.update(broker_url=url)
     kind = kind_of_url(broker.url) or REDIS
     app.conf.update(kind.settings)
-    if kind in (POSTGRESQL, RABBITMQ):
+    if kind not in (REDIS, SENTINEL):
         # kombu looks transports up by the scheme, in a table of the process.
         TRANSPORT_ALIASES.update(_TRANSPORTS)
     if kind.queue_arguments and app.conf.task_queues:
@@ -69,7 +71,7 @@ def use_broker(app: Celery, broker: Broker) -> None:
     if broker.prefix:
         app.conf.broker_transport_options = {
             **app.conf.broker_transport_options,
-            _OPTION: broker.prefix,
+            kind.prefix_option or _OPTION: kind.prefix(broker.prefix),
         }
 
 
@@ -84,6 +86,13 @@ def set_time_outs(app: Celery, seconds: float) -> None:
     }
     if kind is not REDIS and kind is not SENTINEL:
         app.conf.broker_connection_timeout = seconds
+    if client := app.conf.broker_transport_options.get(_CLIENT):
+        app.conf.broker_transport_options[_CLIENT] = {
+            **client,
+            "connect_timeout": seconds,
+            "read_timeout": seconds,
+            "retries": {"total_max_attempts": 1},
+        }
 
 
 def _sentinel_options(broker: Broker) -> dict[str, Any]:
@@ -103,7 +112,9 @@ def _sentinel_options(broker: Broker) -> dict[str, Any]:
 
 def prefix_of(app: Celery) -> str:
     """Return the prefix of the app's keys in its broker."""
-    prefix: str = (app.conf.broker_transport_options or {}).get(_OPTION, "")
+    options = app.conf.broker_transport_options or {}
+    names = (kind.prefix_option for kind in KINDS if kind.prefix_option)
+    prefix: str = next((options[name] for name in names if name in options), "")
     return prefix
 
 

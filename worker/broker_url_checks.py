@@ -17,6 +17,7 @@ from artifact_pipeline.tasks.broker_kinds import (
     RABBITMQ,
     REDIS,
     SENTINEL,
+    SQS,
     BrokerKind,
     all_schemes,
     kind_of_url,
@@ -110,6 +111,18 @@ def _check_postgresql(url: str, _parts: SplitResult, kind: BrokerKind) -> None:
         raise ValueError("sslrootcert: the file does not exist. Correct the path")
 
 
+def _check_sqs(url: str, _parts: SplitResult, kind: BrokerKind) -> None:
+    if not find_spec("pycurl"):
+        raise ValueError(
+            "Amazon SQS needs one more package. Install it: pip install 'artifact-pipeline[sqs]'"
+        )
+    if url != kind.example:
+        raise ValueError(
+            f"the URL of Amazon SQS is {kind.example} alone. Set region, credentials and endpoint"
+            " by AWS's own variables: AWS_DEFAULT_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_SQS"
+        )
+
+
 def _is_found(authority: str) -> bool:
     return authority == "system" or Path(authority).exists()
 
@@ -141,6 +154,7 @@ _CHECKS: Mapping[str, Callable[[str, SplitResult, BrokerKind], None]] = {
     SENTINEL.name: _check_redis,
     RABBITMQ.name: _check_amqp,
     POSTGRESQL.name: _check_postgresql,
+    SQS.name: _check_sqs,
 }
 if missing := {kind.name for kind in KINDS} - _CHECKS.keys():
     raise AssertionError(f"no check of the URLs of {missing}")

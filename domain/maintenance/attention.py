@@ -106,7 +106,7 @@ def _dispatches(status: PipelineStatus, broker: BrokerStatus) -> bool:
 def _no_dispatch(status: PipelineStatus, broker: BrokerStatus) -> Problem:
     at = broker.dispatched_at
     since = "no dispatch yet" if at is None else f"no dispatch for {age(status.database.now - at)}"
-    has_worker = broker.listening_to(status.upkeep_queue)
+    has_worker = broker.may_listen_to(status.upkeep_queue)
     who = "is beat running?" if has_worker else f"no worker listens to {status.upkeep_queue}"
     return Problem(
         code=ProblemCode.NO_DISPATCH,
@@ -123,12 +123,12 @@ def _of_queues(status: PipelineStatus) -> Iterator[Problem]:
     if broker is None:
         return
     for queue in status.queues:
-        if broker.listening_to(queue):
+        if broker.may_listen_to(queue):
             yield from _of_consumed_queue(status, queue)
         else:
             yield from _without_worker(status, broker, queue)
     for queue, messages in broker.strays.items():
-        if not broker.listening_to(queue):
+        if not broker.may_listen_to(queue):
             yield _stray(queue, messages)
 
 

@@ -190,6 +190,7 @@ class BrokerStatus:
     Attributes:
         messages: waiting in each queue.
         workers: those that answered.
+        has_control: whether workers can be asked; some brokers have no way to do so.
         dispatched_at: when the last dispatch ended; None if the broker knows of none.
         refused: messages that workers refused, and that were not discarded.
         strays: messages of the pipeline in queues that are not the pipeline's, by queue.
@@ -197,6 +198,7 @@ class BrokerStatus:
 
     messages: Mapping[str, int] = field(default_factory=dict)
     workers: Sequence[WorkerQueues] = ()
+    has_control: bool = True
     dispatched_at: datetime | None = None
     refused: int = 0
     strays: Mapping[str, int] = field(default_factory=dict)
@@ -204,6 +206,10 @@ class BrokerStatus:
     def listening_to(self, queue: str) -> int:
         """Return how many workers listen to the queue."""
         return sum(queue in worker.queues for worker in self.workers)
+
+    def may_listen_to(self, queue: str) -> bool:
+        """Return whether a worker listens to the queue, or it is not known whether one does."""
+        return not self.has_control or self.listening_to(queue) > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

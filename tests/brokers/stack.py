@@ -31,13 +31,16 @@ class _Running:
 class BrokerStack(EmbeddedStack):
     """The embedded stack with a broker that runs already."""
 
-    def __init__(self, directory: Path, broker: Broker, database_url: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, broker: StormBroker, database_url: str | None = None
+    ) -> None:
         super().__init__(directory, database_url)
         self._given = broker
-        self.broker: Any = _Running(broker)
+        self.broker: Any = _Running(broker.broker)
 
     def settings(self) -> dict[str, str]:
-        return {**super().settings(), **settings_of(self._given)}
+        of_broker = settings_of(self._given.broker)
+        return {**super().settings(), **of_broker, **self._given.environment}
 
 
 def settings_of(broker: Broker) -> dict[str, str]:
@@ -59,7 +62,7 @@ def deployed_on(
     patience_seconds: float = 60,
 ) -> Iterator[Deployment]:
     """A deployment on this broker; its workers are the test's to start."""
-    with BrokerStack(directory, broker.broker, database_url) as stack:
+    with BrokerStack(directory, broker, database_url) as stack:
         deployed = Deployment(stack, patience_seconds)
         use_broker(deployed.foreign, broker.broker)
         deployed.foreign.conf.task_ignore_result = True

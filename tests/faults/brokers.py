@@ -24,6 +24,7 @@ from tests.faults.pgmq_broker import PgmqBroker
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.queues import QUEUES, redis_messages
+from tests.faults.sqs_broker import SqsBroker
 from tests.integration import fuzzing
 
 
@@ -47,11 +48,13 @@ class StormBroker(Protocol):
     Attributes:
         broker: as workers reach it, perhaps through a proxy.
         direct: as the test reaches it, past every fault.
+        environment: of AWS, where the broker's URL does not say where it is.
         forgets: names of faults after which it may lack messages that no worker has received.
     """
 
     broker: Broker
     direct: Broker
+    environment: Mapping[str, str]
     forgets: frozenset[str]
 
     def __enter__(self) -> Self: ...
@@ -80,6 +83,8 @@ class StormBroker(Protocol):
 
 class _Started:
     """What is started with the broker, and ends with it."""
+
+    environment: Mapping[str, str] = {}
 
     def __init__(self) -> None:
         self._exit = ExitStack()
@@ -274,6 +279,7 @@ BROKERS: Mapping[str, Callable[[Place], StormBroker]] = {
     "sentinel": SentinelBroker,
     "rabbitmq": RabbitMqBroker,
     "postgresql": _in_database,
+    "sqs": lambda place: SqsBroker(place.directory),
 }
 """By the names that `python -m tests.faults --broker` takes."""
 

@@ -191,6 +191,7 @@ class Fleet:
             "AWS_ACCESS_KEY_ID": "tests",
             "AWS_SECRET_ACCESS_KEY": "tests-secret",
             "AWS_DEFAULT_REGION": "us-east-1",
+            **self.broker.environment,
         }
 
 

@@ -23,6 +23,7 @@ class PgmqBroker:
 
     # Bare messages are there alone.
     forgets = frozenset({"queues purged"})
+    environment: Mapping[str, str] = {}
 
     def __init__(self, postgres: RestartablePostgres, database: str) -> None:
         self._exit = ExitStack()

@@ -16,6 +16,7 @@ _OF_BROKERS = {
         *("broker cut", "broker half open", "queues purged"),
         *("PostgreSQL restarted", "PostgreSQL cut"),
     },
+    "sqs": {"broker killed", "broker away", "broker cut", "broker half open", "queues purged"},
 }
 
 

@@ -8,6 +8,7 @@ from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.tasks.amqps_transport import client_options
 from artifact_pipeline.tasks.app import broker_urls, make_app
 from artifact_pipeline.tasks.broker import Broker
+from artifact_pipeline.tasks.keys import prefix_of
 from artifact_pipeline.worker.composition.engine import use_iam_tokens
 from artifact_pipeline.worker.settings import BrokerSettings, DatabaseSettings, load
 from artifact_pipeline.worker.sql.engine import make_engine
@@ -91,6 +92,7 @@ def test_sentinels_are_asked_for_a_master(monkeypatch: pytest.MonkeyPatch) -> No
             "",
             "ARTIFACTS_BROKER_URL: sslrootcert: ",
         ),
+        ("sqs://key:hunter2@", "", "ARTIFACTS_BROKER_URL: the URL of Amazon SQS is sqs:// alone."),
         ("kafka://h", "", "ARTIFACTS_BROKER_URL: unsupported scheme. Use redis://, rediss://"),
     ],
 )
@@ -120,6 +122,17 @@ def test_rabbitmq_has_quorum_queues_and_no_prefix(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("ARTIFACTS_BROKER_PREFIX", "staging:")
     with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_BROKER_PREFIX: RabbitMQ has no "):
         load(BrokerSettings)
+
+
+def test_sqs_has_prefixes_of_its_own_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given
+    monkeypatch.setenv("ARTIFACTS_BROKER_URL", "sqs://")
+    monkeypatch.setenv("ARTIFACTS_BROKER_PREFIX", "eu.staging:")
+    # When
+    app = make_app(load(BrokerSettings).broker)
+    # Then
+    assert app.conf.broker_transport_options["queue_name_prefix"] == "eu_staging_"
+    assert prefix_of(app) == "eu_staging_"
 
 
 def test_sentinels_and_their_master_are_reached_by_tls() -> None:

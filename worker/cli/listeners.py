@@ -77,7 +77,7 @@ class ListenerCheck:
             broker = read_broker(self._app, queues)
         except BrokerUnavailableError:
             return "the broker does not answer"
-        missing = [queue for queue in sorted(queues) if not broker.listening_to(queue)]
+        missing = [queue for queue in sorted(queues) if not broker.may_listen_to(queue)]
         if not missing:
             return ""
         commands = (

@@ -31,18 +31,21 @@ _COLUMNS = ("name", "workers", "seen", "due", "oldest", "active", "quarantined")
 def list_workspaces(*, wide: WideOption = False, as_json: JsonOption = False) -> None:
     """List the workspaces with names: who serves them, and what waits for them.
 
-    The exit status is 1 if transfers are due in one that no worker serves.
+    The exit status is 1 if transfers are due in one that no worker serves. With a broker through
+    which workers cannot be asked, nothing is said of them.
     """
-    from artifact_pipeline.worker.diagnosis.consumers import serving_workers  # noqa: PLC0415 - for the help
+    from artifact_pipeline.worker.diagnosis.consumers import has_control, serving_workers  # noqa: PLC0415 - for the help
     from artifact_pipeline.worker.sql.named_workspaces import SqlNamedWorkspaces  # noqa: PLC0415 - the same
 
     workspaces = SqlNamedWorkspaces(database().engine)
     found, now = workspaces.all(), workspaces.now()
-    serving = serving_workers(_broker())
-    rows = [_row(each, serving.get(each.name, ()), now) for each in found]
+    app = _broker()
+    is_known = has_control(app)
+    serving = serving_workers(app)
+    rows = [_row(each, serving.get(each.name, ()) if is_known else None, now) for each in found]
     empty = "no workspace has a name: all transfers are of the default workspace"
     show_rows(rows, as_json=as_json, empty=empty, brief=_COLUMNS, wide=wide)
-    if any(row["due"] and not row["workers"] for row in rows):
+    if is_known and any(row["due"] and not row["workers"] for row in rows):
         raise typer.Exit(1)
 
 
@@ -105,11 +108,11 @@ def _broker() -> Any:  # noqa: ANN401 - an app of Celery's
     return fail_fast_app(load(BrokerSettings).broker)
 
 
-def _row(each: NamedWorkspace, workers: "Collection[str]", now: datetime) -> dict[str, Any]:
+def _row(each: NamedWorkspace, workers: "Collection[str] | None", now: datetime) -> dict[str, Any]:
     seen = each.seen_at
     return {
         "name": each.name,
-        "workers": sorted(workers),
+        "workers": None if workers is None else sorted(workers),
         "seen": None if seen is None else now - seen,
         "seen_at": seen,
         "active": each.active,

@@ -14,8 +14,9 @@ from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.jobs import IJobRepository, IRunRepository
 from artifact_pipeline.domain.ports.platform import IResultsRepository, IUploadLocationRepository
 from artifact_pipeline.domain.ports.transfers import ITransferRepository
-from artifact_pipeline.tasks.app import producer_app
+from artifact_pipeline.tasks.app import broker_urls, producer_app
 from artifact_pipeline.tasks.broker import PREFIX_VARIABLE
+from artifact_pipeline.tasks.broker_kinds import REDIS, kind_of_url
 from artifact_pipeline.tasks.keys import prefix_of
 from artifact_pipeline.worker.composition.repositories import SessionRepositories
 from artifact_pipeline.worker.settings import ProducerSettings, load
@@ -131,9 +132,11 @@ class _SessionController(JobController):
 
 
 def _check_prefix(app: Celery, prefix: str) -> None:
-    given = prefix_of(app)
-    if given != prefix:
+    kind = kind_of_url(next(iter(broker_urls(app)), "")) or REDIS
+    given, wanted = prefix_of(app), kind.prefix(prefix)
+    if given != wanted:
+        option = kind.prefix_option or REDIS.prefix_option
         raise ConfigurationError(
-            f"{PREFIX_VARIABLE}={prefix}: this Celery app has global_keyprefix={given!r}, so no"
-            " worker would see its messages. Set broker_transport_options['global_keyprefix']"
+            f"{PREFIX_VARIABLE}={prefix}: this Celery app has {option}={given!r}, so no worker"
+            f" would see its messages. Set broker_transport_options[{option!r}] to {wanted!r}"
         )

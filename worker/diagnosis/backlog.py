@@ -156,5 +156,7 @@ def _backlog(database: DatabaseStatus) -> str:
 
 
 def _workers(broker: BrokerStatus) -> str:
+    if not broker.has_control:
+        return "they cannot be asked: this broker has no remote control"
     queues = sorted({queue for worker in broker.workers for queue in worker.queues})
     return f"{len(broker.workers)} answer, for the queues: {', '.join(queues) or 'none'}"

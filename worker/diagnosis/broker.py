@@ -154,6 +154,12 @@ def _examine_pgmq(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu 
         )
 
 
+def _examine_sqs(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu channel
+    yield ok("broker", f"Amazon SQS answers in {channel.region}")
+    records_of(channel).check_writes()
+    yield ok("messages of dead workers", "they show themselves within 60 s")
+
+
 def _version(number: int) -> str:
     return f"{number // 10_000}.{number % 10_000}"
 
@@ -175,6 +181,7 @@ _KINDS: Mapping[str, _OfKind] = {
     "redis": _OfKind(require_scripts, _examine),
     "amqp": _OfKind(lambda _channel: None, _examine_amqp),
     "pgmq": _OfKind(lambda _channel: None, _examine_pgmq),
+    "sqs": _OfKind(lambda _channel: None, _examine_sqs),
 }
 """By kombu's type of the driver."""
 

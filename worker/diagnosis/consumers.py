@@ -6,7 +6,11 @@ from typing import Any
 
 from celery import Celery
 
+from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.domain.maintenance.pipeline_status import BrokerStatus, WorkerQueues
+from artifact_pipeline.tasks.app import broker_urls
+from artifact_pipeline.tasks.broker import URL_VARIABLE
+from artifact_pipeline.tasks.broker_kinds import kind_of_url
 from artifact_pipeline.tasks.dead_letters import count_dead_letters
 from artifact_pipeline.tasks.last_dispatch import last_dispatch
 from artifact_pipeline.tasks.publish import broker_channel, queue_depths
@@ -41,6 +45,8 @@ def read_broker(
     with broker_channel(app) as channel:
         named = sorted(queue for queue in needed if workspace_of_queue(queue))
         status = _queues_of(app, channel, named, with_strays=with_strays)
+        if not status.has_control:
+            return status
         has_work = {*needed, *(queue for queue, depth in status.messages.items() if depth)}
         connection = channel.connection.client
         workers = _workers(app, connection, _ANSWER_SECONDS)
@@ -71,6 +77,7 @@ def _queues_of(
     queues = [*queue_names(app), *named]
     return BrokerStatus(
         messages=queue_depths(channel, queues),
+        has_control=has_control(app),
         strays=strays_of(channel, queues) if with_strays else {},
         dispatched_at=last_dispatch(channel),
         refused=count_dead_letters(channel),
@@ -121,7 +128,17 @@ class AnsweringWorker:
 
 
 def answering_workers(app: Celery) -> list[AnsweringWorker]:
-    """Ask the workers who they are. Raises: BrokerUnavailableError: the broker does not answer."""
+    """Ask the workers who they are.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+        ConfigurationError: workers on this broker cannot be asked.
+    """
+    if not has_control(app):
+        raise ConfigurationError(
+            f"{URL_VARIABLE}: this broker has no remote control, so workers cannot be asked. Look"
+            " at `artifacts status` for what they have done"
+        )
     questions = ("active_queues", "stats", "active", COMMAND)
     queues, stats, active, own = ask_workers(app, *questions)
     return [
@@ -188,9 +205,17 @@ def ask_workers(app: Celery, *questions: str) -> list[dict[str, Any]]:
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
+    if not has_control(app):
+        return [{} for _ in questions]
     with broker_channel(app) as channel:
         connection = channel.connection.client
         return [_answers(app, connection, question, _ANSWER_SECONDS) for question in questions]
+
+
+def has_control(app: Celery) -> bool:
+    """Return whether workers on the app's broker can be asked something."""
+    kind = kind_of_url(next(iter(broker_urls(app)), ""))
+    return kind is None or kind.has_control
 
 
 def _answers(app: Celery, connection: Any, question: str, seconds: float) -> dict[str, Any]:  # noqa: ANN401

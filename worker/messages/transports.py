@@ -9,6 +9,7 @@ from artifact_pipeline.tasks.broker_kinds import (
     RABBITMQ,
     REDIS,
     SENTINEL,
+    SQS,
     kind_of_url,
 )
 from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
@@ -62,9 +63,16 @@ def _guard_pgmq(app: Celery, looked: Looked, may_take: MayTake, is_handled: IsHa
     guard_pgmq(app, looked, may_take, is_handled)
 
 
+def _guard_sqs(app: Celery, looked: Looked, may_take: MayTake, is_handled: IsHandled) -> None:
+    from artifact_pipeline.worker.messages.sqs_channel import guard_sqs  # noqa: PLC0415 - of its brokers alone
+
+    guard_sqs(app, looked, may_take, is_handled)
+
+
 _GUARDS: Mapping[str, Callable[[Celery, Looked, MayTake, IsHandled], None]] = {
     REDIS.name: _guard_redis,
     SENTINEL.name: _guard_redis,
     RABBITMQ.name: _guard_amqp,
     POSTGRESQL.name: _guard_pgmq,
+    SQS.name: _guard_sqs,
 }

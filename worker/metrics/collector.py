@@ -22,7 +22,7 @@ from artifact_pipeline.domain.maintenance.pipeline_metrics import (
     EndedKey,
 )
 from artifact_pipeline.domain.redaction import redact
-from artifact_pipeline.worker.diagnosis.consumers import queue_names
+from artifact_pipeline.worker.diagnosis.consumers import has_control, queue_names
 from artifact_pipeline.worker.metrics import catalogue
 from artifact_pipeline.worker.metrics.families import family
 from artifact_pipeline.worker.metrics.of_broker import (
@@ -98,7 +98,8 @@ class PipelineCollector(Collector):
             yield from metrics_of_broker(broker.found, now)
             workspaces = () if database.found is None else list(database.found.workspaces)
             queues = queue_names(self._app)
-            yield from metrics_of_workers(self._workers.workers(), queues, workspaces)
+            if has_control(self._app):
+                yield from metrics_of_workers(self._workers.workers(), queues, workspaces)
 
     def _read_database(self) -> DatabaseMetrics:
         found = self._sql.read(self._ended_to, self._first)

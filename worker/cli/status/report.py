@@ -50,7 +50,9 @@ def status_json(status: PipelineStatus, problems: Iterable[Problem]) -> dict[str
             }
             for each in database.failures
         ],
-        "workers": None if broker is None else [asdict(worker) for worker in broker.workers],
+        "workers": None
+        if broker is None or not broker.has_control
+        else [asdict(worker) for worker in broker.workers],
         "batches": [asdict(each) for each in database.batches],
         "requesters": [asdict(each) for each in database.requesters],
         "unverified": 0 if database.unverified is None else database.unverified.transfers,
@@ -98,7 +100,7 @@ def _queue(status: PipelineStatus, queue: str) -> dict[str, Any]:
         "queue": queue,
         **_groups(status.database, status.database.of_queue(queue, *Phase)),
         "messages": None if broker is None else broker.messages.get(queue, 0),
-        "workers": None if broker is None else broker.listening_to(queue),
+        "workers": None if broker is None or not broker.has_control else broker.listening_to(queue),
     }
 
 

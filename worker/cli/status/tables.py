@@ -76,7 +76,7 @@ def _queues(status: PipelineStatus) -> TextTable:
         if broker is not None:
             in_broker = (
                 _number(broker.messages.get(queue, 0)),
-                _number(broker.listening_to(queue)),
+                _number(broker.listening_to(queue)) if broker.has_control else "?",
             )
         table.add_row(queue, *_cells(status.database, groups), *in_broker)
     return table
@@ -166,7 +166,9 @@ def _lines(status: PipelineStatus) -> Iterator[str]:
     if broker is None:
         yield "broker    does not answer"
     else:
-        if not broker.workers:
+        if not broker.has_control:
+            yield "workers   cannot be asked: this broker has no remote control"
+        elif not broker.workers:
             yield "workers   no worker answers"
         at = broker.dispatched_at
         yield f"dispatch  {'no dispatch yet' if at is None else f'{age(database.now - at)} ago'}"

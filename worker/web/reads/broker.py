@@ -25,7 +25,8 @@ class BrokerView:
 
     Attributes:
         status: with the workers that are up; None if the broker does not answer, or not yet.
-        workers: those that are up, and those that were; None before they have answered once.
+        workers: those that are up, and those that were; None before they have answered once, and
+            if they cannot be asked.
         why: why there is no status.
         is_away: it was asked, and does not answer.
     """
@@ -34,6 +35,12 @@ class BrokerView:
     workers: Sequence[SeenWorker] | None = None
     why: str = ""
     is_away: bool = False
+
+    @property
+    def complete_status(self) -> BrokerStatus | None:
+        """The status, unless workers are still to answer."""
+        is_complete = self.workers is not None or not (self.status and self.status.has_control)
+        return self.status if is_complete else None
 
 
 _NOT_YET = BrokerView(why="it was not asked yet")
@@ -64,7 +71,7 @@ class BrokerWatch:
         self._wanted_at = self._clock()
         self._start()
         known = self._queues
-        if known.status is None:
+        if known.status is None or not known.status.has_control:
             return known
         if not self._has_asked_workers:
             return known

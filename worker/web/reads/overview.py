@@ -147,7 +147,7 @@ def _needs_hand(
 ) -> list[NeedsHand]:
     status = PipelineStatus(
         database=database,
-        broker=None if broker.workers is None else broker.status,
+        broker=broker.complete_status,
         queues=queues,
         upkeep_queue=UPKEEP,
         batch_queue=BATCHES,

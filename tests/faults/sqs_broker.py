@@ -1,0 +1,116 @@
+"""Amazon SQS as the broker of a storm: moto's, behind a proxy."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Any, Self
+from unittest.mock import patch
+
+import boto3
+
+from artifact_pipeline.tasks import sqs_transport
+from artifact_pipeline.tasks.broker import Broker
+from tests.faults.proxy import TcpProxy
+from tests.faults.queues import QUEUES
+from tests.servers import Moto
+
+_REGION = "us-east-1"
+_LONGEST = 500_000
+"""Characters. SQS takes no more than 1 MiB."""
+_NO_CONTROLS = dict.fromkeys({*range(32)} - {9, 10, 13})
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+class SqsBroker:
+    """moto's queues, which it keeps in memory."""
+
+    forgets = frozenset({"queues purged", "broker killed"})
+
+    def __init__(self, directory: Path) -> None:
+        self._exit = ExitStack()
+        directory.mkdir(parents=True, exist_ok=True)
+        self.server = self._exit.enter_context(Moto(directory))
+        self.proxy = self._exit.enter_context(TcpProxy(("127.0.0.1", self.server.port)))
+        self.broker = self.direct = Broker(url="sqs://")
+        # The URL has no address: as with AWS, workers and tests get it from the environment.
+        self.environment: Mapping[str, str] = {
+            "AWS_ENDPOINT_URL_SQS": f"http://127.0.0.1:{self.proxy.port}",
+            "AWS_DEFAULT_REGION": _REGION,
+            "AWS_ACCESS_KEY_ID": "tests",
+            "AWS_SECRET_ACCESS_KEY": "tests-secret",
+        }
+        self._exit.enter_context(patch.dict(os.environ, self.environment))
+        sqs_transport.client.cache_clear()
+        self._client: Any = boto3.client(
+            "sqs",
+            endpoint_url=self.server.url,
+            region_name=_REGION,
+            aws_access_key_id="tests",
+            aws_secret_access_key="tests-secret",
+        )
+        self._create()
+
+    def _create(self) -> None:
+        self._urls = {
+            queue: self._client.create_queue(QueueName=queue)["QueueUrl"] for queue in QUEUES
+        }
+
+    def restart(self, meanwhile: Callable[[], object]) -> None:
+        """Lose all messages, and the queues of notes: workers create them again."""
+        self.server.kill()
+        meanwhile()
+        self.server.start()
+        self._create()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._exit.close()
+
+    def faults(
+        self,
+        for_a_while: Callable[[Callable[[], object]], object],
+        rng: Random,  # noqa: ARG002 - of the port
+    ) -> Mapping[str, Callable[[], object]]:
+        return {
+            "broker killed": lambda: self.restart(_nothing),
+            "queues purged": self._purge,
+            "broker away": lambda: for_a_while(self.proxy.refuse),
+            "broker cut": self.proxy.cut,
+            "broker half open": lambda: for_a_while(self.proxy.half_open),
+        }
+
+    def heal(self) -> None:
+        self.proxy.heal()
+
+    def messages(self) -> dict[str, int]:
+        """Return how many there are in each queue, held or not."""
+        return {queue: self._count(url) for queue, url in self._urls.items()}
+
+    def inject(self, queue: str, element: bytes) -> None:
+        """Send an element of Redis as a message; SQS takes text alone."""
+        text = element.decode("latin-1").translate(_NO_CONTROLS)[:_LONGEST] or "empty"
+        self._client.send_message(QueueUrl=self._urls[queue.partition("\x06")[0]], MessageBody=text)
+
+    def _count(self, url: str) -> int:
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    def _purge(self) -> None:
+        for url in self._urls.values():
+            # moto keeps SQS's rule of one purge a minute.
+            with suppress(self._client.exceptions.PurgeQueueInProgress):
+                self._client.purge_queue(QueueUrl=url)
