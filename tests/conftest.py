@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from shutil import copy
 
@@ -24,6 +25,7 @@ from artifact_pipeline.worker.sql.migrate import upgrade
 from tests import (
     bytecode,
     compiled_statements,
+    forked_workers,
     preloaded,
     processes,
     shared_botocore,
@@ -45,11 +47,18 @@ _OF_THE_TESTS = {"ARTIFACTS_FUZZED_MESSAGES", "ARTIFACTS_PICTURES"}
 def pytest_configure(config: pytest.Config) -> None:
     bytecode.compile_for_all(config)
     gc.disable()  # until all is collected: little of it is garbage
+    _set_up(config.option.markexpr)
+    forked_workers.fork_early(config)
+
+
+@cache
+def _set_up(expression: str) -> None:
+    """Set up this process, which may be forked from one that is."""
     _hide_the_folders()
     processes.watch()
     lifeline.start = preloaded.start
     _leave_out_the_users_settings()
-    _set_up_hypothesis(config.option.markexpr)
+    _set_up_hypothesis(expression)
     compiled_statements.share()
     unsynced_sqlite.leave_unsynced()
     shared_botocore.share()

@@ -121,17 +121,42 @@ def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> Ended:
         return Ended(process.exitcode, *(each.read_text() for each in printed))
 
 
-def run_forking() -> None:
-    """Run `artifacts` with this process's arguments, and fork the Celery processes it starts."""
+def run_forking(module: str) -> None:
+    """Run a module with this process's arguments, and fork the Celery processes it starts."""
+    for name in _LIBRARIES:
+        importlib.import_module(name)
+    # It has the libraries by now, and no thread: a new process would load them once more.
+    with patch("multiprocessing.util.spawnv_passfds", _fork_server):
+        start_server()
     lifeline.start = start
     try:
-        importlib.import_module("artifact_pipeline.worker.cli.main").main()
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:
         # Wait for them: each would live a moment longer than this process.
         if _server.cache_info().currsize:
             left: tuple[Any, ...] = (_server(os.environ.get(_LINKED)), _resource_tracker)
             for each in left:
                 each._stop()
+
+
+def start_server() -> None:
+    """Start the process from which the others are forked, for all that are forked from this."""
+    _server(os.environ.get(_LINKED))
+
+
+def _fork_server(_path: str, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+    """Do as the new process would that multiprocessing starts."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        for each in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - their numbers
+            if each > 2 and each not in descriptors:
+                with suppress(OSError):  # the one of the listing
+                    os.close(each)
+        exec(arguments[-1])  # noqa: S102 - multiprocessing's own command
+    finally:
+        os._exit(0)
 
 
 def _start_process(process: ForkServerProcess, env: Mapping[str, str]) -> None:
@@ -141,10 +166,24 @@ def _start_process(process: ForkServerProcess, env: Mapping[str, str]) -> None:
         process.start()
 
 
+class _SharedServer(forkserver.ForkServer):
+    """One that processes use which are forked from the one that has started it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starter = os.getpid()
+
+    def ensure_running(self) -> None:
+        if os.getpid() == self._starter:
+            super().ensure_running()
+        else:
+            _resource_tracker.ensure_running()
+
+
 @cache
 def _server(linked: str | None) -> forkserver.ForkServer:
     """Start the process from which those with this value of LD_PRELOAD are forked."""
-    server = forkserver.ForkServer()
+    server = _SharedServer()
     server.set_forkserver_preload(_LIBRARIES)
     # Nothing of such an address is left in a directory if this process is killed.
     address = f"\0artifacts-tests-{uuid4().hex}"

@@ -18,6 +18,15 @@ _PATIENCE_SECONDS = 120
 ARTIFACTS = str(Path(sys.executable).with_name("artifacts"))
 
 
+def forking(module: str) -> tuple[str, ...]:
+    """Return the command that runs a module whose processes of Celery are forked."""
+    return (
+        sys.executable,
+        "-c",
+        f"from tests.preloaded import run_forking; run_forking({module!r})",
+    )
+
+
 class ParentProcess:
     """A process with its own TMPDIR, by which its children are recognised.
 
@@ -118,11 +127,7 @@ class CommandProcess(ParentProcess):
 class ForkingProcess(CommandProcess):
     """The same, whose processes of Celery are forked: their start took most of the tests' time."""
 
-    command = (
-        sys.executable,
-        "-c",
-        "from tests.preloaded import run_forking; run_forking()",
-    )
+    command = forking("artifact_pipeline.worker.cli")
 
 
 def _wait_until(condition: Callable[[], bool]) -> None:

@@ -139,26 +139,21 @@ def kill_one_of_each(dev: CommandProcess) -> None:
 
 
 def leaders(dev: CommandProcess) -> dict[str, psutil.Process | None]:
-    """Return one process of each kind that runs."""
-    return {name: leader(dev, log) for name, log in LOGS.items()}
-
-
-def leader(dev: CommandProcess, log: str) -> psutil.Process | None:
-    """The process that writes to that log, not a child of its own."""
+    """Return one process of each kind that runs: the one that writes to its log, not its child."""
+    found: dict[str, psutil.Process] = {}
     for process in dev.processes():
         with suppress(psutil.Error, OSError):
-            is_leader = os.getpgid(process.pid) == process.pid
-            if is_leader and Path(f"/proc/{process.pid}/fd/1").readlink().name == log:
-                return process
-    return None
+            if os.getpgid(process.pid) == process.pid:
+                found[Path(f"/proc/{process.pid}/fd/1").readlink().name] = process
+    return {name: found.get(log) for name, log in LOGS.items()}
 
 
 def test_one_that_ends_again_and_again_takes_the_others_along(tmp_path: Path) -> None:
-    with CommandProcess(tmp_path, "dev") as dev:
+    with ForkingProcess(tmp_path, "dev") as dev:
         dev.wait_for("artifacts jobs upload")
         # When
         while dev.is_running:
-            if (beat := leader(dev, "beat.log")) is not None:
+            if (beat := leaders(dev)["beat"]) is not None:
                 with suppress(psutil.NoSuchProcess):
                     beat.kill()
         status = dev.ended()
@@ -172,32 +167,30 @@ def test_one_that_ends_again_and_again_takes_the_others_along(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("data", ["/proc/data", "/sys/data", "{file}/data", "/proc"])
-def test_a_directory_that_cannot_be_written_to_is_named(tmp_path: Path, data: str) -> None:
+def test_a_directory_that_cannot_be_written_to_is_named(
+    tmp_path: Path, data: str, artifacts_forked: Command
+) -> None:
     # Given
     (tmp_path / "file").touch()
     data = data.format(file=tmp_path / "file")
     # When
-    with CommandProcess(tmp_path, "dev", "--data", data) as dev:
-        status = dev.ended()
+    dev = artifacts_forked("dev", "--data", data)
     # Then
-    assert (status, dev.out) == (1, "")
-    [line] = dev.err.splitlines()
-    assert line.startswith(f"artifacts: {data}")
-    assert line.endswith("--data needs a directory that can be written to")
+    assert (dev.status, dev.out) == (1, "")
+    assert dev.error.startswith(f"artifacts: {data}")
+    assert dev.error.endswith("--data needs a directory that can be written to")
 
 
-def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+def test_a_file_in_the_way_is_named(tmp_path: Path, artifacts_forked: Command) -> None:
     # Given
     data = tmp_path / "data"
     data.mkdir()
     (data / "broker").touch()
     # When
-    with CommandProcess(tmp_path, "dev", "--data", str(data)) as dev:
-        status = dev.ended()
+    dev = artifacts_forked("dev", "--data", str(data))
     # Then
-    assert status == 1
-    [line] = dev.err.splitlines()
-    assert line.startswith(f"artifacts: {data}/broker: cannot be written to (File exists).")
+    assert dev.status == 1
+    assert dev.error.startswith(f"artifacts: {data}/broker: cannot be written to (File exists).")
 
 
 @pytest.mark.parametrize(
@@ -218,20 +211,19 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, option: str) -> None:
     assert dev.processes() == []
 
 
-def test_a_directory_in_use_is_named(tmp_path: Path) -> None:
+def test_a_directory_in_use_is_named(tmp_path: Path, artifacts_forked: Command) -> None:
     # Given
     data = tmp_path / "data"
     data.mkdir()
     with (data / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # When
-        with CommandProcess(tmp_path, "dev", "--data", str(data)) as dev:
-            status = dev.ended()
+        dev = artifacts_forked("dev", "--data", str(data))
     # Then
-    assert status == 1
+    assert dev.status == 1
     assert (
-        dev.err
-        == f"artifacts: --data: {data} is in use by another process: stop it, or give another one\n"
+        dev.error
+        == f"artifacts: --data: {data} is in use by another process: stop it, or give another one"
     )
 
 

@@ -2,14 +2,16 @@
 
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from artifact_pipeline.worker.embedded.lifeline import temporary_directory
-from tests.cli.command_process import ARTIFACTS, ParentProcess
+from tests.cli.command_process import ARTIFACTS, ParentProcess, forking
 
 WAITS = """
 import time
@@ -31,7 +33,7 @@ PYTEST = (
 )
 # The first fault is to come later, or it could be the worker that is killed first.
 FAULTS = (
-    *("-m", "tests.faults", "--small", "20", "--large", "0"),
+    *("--small", "20", "--large", "0"),
     *("--workers", "1", "--pause", "120"),
 )
 # One worker of a stack is killed, another takes its place.
@@ -64,16 +66,17 @@ def left(temporary: Path) -> list[str]:
 
 
 def starts_workers(parent: ParentProcess) -> bool:
-    """A prefork worker runs, with its children."""
-    workers = [process for process in parent.processes() if is_worker(process)]
-    return len(workers) >= 2
+    """A prefork worker runs, with its children: only they share a log among several Pythons."""
+    logs = Counter(map(log_of, parent.processes()))
+    return any(count >= 2 for log, count in logs.items() if log.endswith(".log"))
 
 
-def is_worker(process: psutil.Process) -> bool:
-    try:
-        return {"celery", "worker"} <= set(process.cmdline())
-    except psutil.Error:
-        return False
+def log_of(process: psutil.Process) -> str:
+    """Return the name of the file that a Python process writes to."""
+    with suppress(psutil.Error, OSError):
+        if process.name().startswith("python"):
+            return Path(f"/proc/{process.pid}/fd/1").readlink().name
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_a_killed_test_run_leaves_no_server(
     [
         (ARTIFACTS, "demo", "--keep"),
         (ARTIFACTS, "dev"),
-        (sys.executable, *FAULTS),
+        (*forking("tests.faults"), *FAULTS),
         (sys.executable, "-m", "benchmarks", "small"),
     ],
     ids=["demo", "dev", "faults", "benchmark"],
