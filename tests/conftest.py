@@ -114,9 +114,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_to_serializable(
-    config: pytest.Config, report: pytest.TestReport
+    config: pytest.Config, report: pytest.TestReport | pytest.CollectReport
 ) -> dict[str, Any] | None:
-    return sparse_reports.serialized(config, report) if report.when != "collect" else None
+    if isinstance(report, pytest.CollectReport):
+        return None
+    return sparse_reports.serialized(config, report)
 
 
 @pytest.hookimpl(wrapper=True)
