@@ -37,7 +37,8 @@ _REFUSED_CODES = frozenset(
         *("SignatureDoesNotMatch", "UnrecognizedClientException"),
         *("InvalidSecurity", "ExpiredToken", "ExpiredTokenException", "OptInRequired"),
         *("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"),
-        *("MissingRegionError", "AccessDeniedQueueException"),
+        *("MissingRegionError", "WrongEndpointError", "AccessDeniedQueueException"),
+        *("401", "403"),  # from a proxy or an emulator, without a code of AWS
     }
 )
 _ANSWERS = (ResponseError, BusyLoadingError)
@@ -66,9 +67,10 @@ def error_text(error: BaseException) -> str:
     """Return the broker's own words, in one line.
 
     A client of Redis puts the command before them, with a part of the message that it carries. One
-    of PostgreSQL adds the statement.
+    of PostgreSQL adds the statement. One of AWS quotes a page that is no answer of AWS.
     """
     said = getattr(getattr(error, "diag", None), "message_primary", None) or str(error)
+    said = said.partition(": <")[0]
     return redact(said.rpartition(_OF_A_PIPELINE)[2]).rstrip(".")
 
 

@@ -24,7 +24,13 @@ _Kombus: Any = SQS.Channel  # whose stubs lack what is changed here
 class MissingRegionError(NoRegionError):
     """No setting of AWS names a region. kombu would take us-east-1."""
 
-    fmt = "no AWS region. Set AWS_DEFAULT_REGION"
+    fmt = "AWS_DEFAULT_REGION is not set, and no profile of AWS has a region"
+
+
+class WrongEndpointError(BotoCoreError):
+    """An endpoint is set that boto3 cannot use."""
+
+    fmt = "AWS_ENDPOINT_URL_SQS, or AWS_ENDPOINT_URL, is no URL of HTTP"
 
 
 class Channel(_Kombus):  # type: ignore[misc]
@@ -66,7 +72,11 @@ def is_missing_queue(code: str) -> bool:
 @lru_cache(maxsize=4)
 def client(pid: int, region: str, config: str) -> Any:  # noqa: ANN401, ARG001 - a fork needs its own
     """Return a client, which threads can share."""
-    return boto3.Session(region_name=region).client("sqs", config=Config(**json.loads(config)))
+    session = boto3.Session(region_name=region)
+    try:
+        return session.client("sqs", config=Config(**json.loads(config)))
+    except ValueError:
+        raise WrongEndpointError from None
 
 
 class Transport(SQS.Transport):

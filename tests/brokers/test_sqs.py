@@ -40,7 +40,9 @@ def test_a_worker_outlives_an_outage_and_refuses_hostile_messages(
 def _assert_refused_without_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as without:
         without.delenv("AWS_DEFAULT_REGION")
-        with pytest.raises(BrokerRefusedError, match=r"^ARTIFACTS_BROKER_URL: no AWS reg[^\n]*$"):
+        with pytest.raises(
+            BrokerRefusedError, match=r"^ARTIFACTS_BROKER_URL: AWS_DEFAULT_REGION [^\n]*$"
+        ):
             reach_broker_of_worker(fail_fast_app("sqs://"))
 
 
