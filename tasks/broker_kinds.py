@@ -109,7 +109,7 @@ SQS = BrokerKind(
     settings={
         "broker_transport_options": {
             # A worker hides what it holds from the others for so long, and renews that (seconds).
-            "visibility_timeout": 60,
+            "visibility_timeout": 40,
             # A request waits at SQS for so long.
             "wait_time_seconds": 20,
             # Wait for a free place in the worker, and between two requests.

@@ -157,7 +157,7 @@ def _examine_pgmq(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu 
 def _examine_sqs(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu channel
     yield ok("broker", f"Amazon SQS answers in {channel.region}")
     records_of(channel).check_writes()
-    yield ok("messages of dead workers", "they show themselves within 60 s")
+    yield ok("messages of dead workers", "they show themselves within 40 s")
 
 
 def _version(number: int) -> str:
