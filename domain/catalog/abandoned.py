@@ -7,7 +7,7 @@ from itertools import islice
 
 from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
 from artifact_pipeline.domain.catalog.placement import Placement
-from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
+from artifact_pipeline.domain.catalog.verdicts import Verdict, VerifiedArtifact
 from artifact_pipeline.domain.errors import PermanentError, UnsupportedByStoreError
 from artifact_pipeline.domain.model.abandoned import is_abandoned
 from artifact_pipeline.domain.model.artifacts import OpenUpload

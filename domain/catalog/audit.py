@@ -7,7 +7,7 @@ from typing import Protocol
 
 from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
 from artifact_pipeline.domain.catalog.job_pages import job_pages
-from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
+from artifact_pipeline.domain.catalog.verdicts import Verdict, VerifiedArtifact
 from artifact_pipeline.domain.each import for_each, until_unavailable
 from artifact_pipeline.domain.errors import PipelineError, UnknownJobError
 from artifact_pipeline.domain.model.artifacts import StoredArtifact

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from artifact_pipeline.domain.catalog.verify import VerifiedArtifact
+from artifact_pipeline.domain.catalog.verdicts import VerifiedArtifact
 from artifact_pipeline.domain.model.transfers import Transfer
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from artifact_pipeline.domain.catalog.audit_findings import AuditFinding, Repair, RepairOutcome
 from artifact_pipeline.domain.catalog.audited import audited
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
-from artifact_pipeline.domain.catalog.verify import Verdict
+from artifact_pipeline.domain.catalog.verdicts import Verdict
 from artifact_pipeline.domain.each import outcome_of
 from artifact_pipeline.domain.errors import (
     PipelineError,

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from artifact_pipeline.domain.catalog.job_objects import file_name_of
-from artifact_pipeline.domain.catalog.verify import VerifiedArtifact
+from artifact_pipeline.domain.catalog.verdicts import VerifiedArtifact
 from artifact_pipeline.domain.errors import VerificationError
 
 _NAMED = 5

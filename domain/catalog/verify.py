@@ -1,12 +1,19 @@
 """The use case that compares a job's artifacts in the store with what is recorded of them."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 
 from artifact_pipeline.domain.catalog.job_listing import JobListing
 from artifact_pipeline.domain.catalog.job_objects import file_name_of
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
+from artifact_pipeline.domain.catalog.verdicts import (
+    Verdict,
+    VerifiedArtifact,
+    foreign,
+    pending,
+    unreadable,
+    without_row,
+)
 from artifact_pipeline.domain.each import for_each, until_unavailable
 from artifact_pipeline.domain.errors import ObjectReplacedError, PipelineError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, listing_order
@@ -18,51 +25,6 @@ from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
 
 _LOOKS = 3
 """How often a finding is looked at again while its row keeps changing."""
-
-
-class Verdict(StrEnum):
-    OK = "ok"
-    """The recorded bytes are under the artifact's key."""
-    MISSING = "missing"
-    """A row says that it is stored, and nothing is there."""
-    CHANGED = "changed"
-    """Another object, or other bytes, are where the row says."""
-    MISPLACED = "misplaced"
-    """An object of the job lies elsewhere than under its key, such as in an old path."""
-    UNRECORDED = "unrecorded"
-    """It is under its key, and no row says so."""
-    FOREIGN = "foreign"
-    """It belongs to another job with this id, or has a name that no artifact has."""
-    ORPHANED = "orphaned"
-    """It is under the id of a job that does not exist. Only an audit finds it."""
-    ABANDONED = "abandoned"
-    """Its upload began, or was requested, and no worker continues it. Only an audit finds it."""
-    UNREADABLE = "unreadable"
-    """The store refuses the look, so nothing can be said."""
-    PENDING = "pending"
-    """It differs from its row, and an active transfer is about to change one of the two."""
-
-    @property
-    def is_fault(self) -> bool:
-        """Return whether it needs an operator: a transfer in flight settles what is pending."""
-        return self not in (Verdict.OK, Verdict.PENDING)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifiedArtifact:
-    """What was found out about an artifact, or about an object that is none.
-
-    Attributes:
-        artifact: None for an object whose name no artifact has.
-        object: as the store has it, or as its row has it if the store has nothing.
-        error: what differs, or the error of the look.
-    """
-
-    verdict: Verdict
-    address: ObjectAddress
-    artifact: Artifact | None = None
-    object: BucketObject | None = None
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +81,7 @@ class _Look:
         """Return the verdict of each of the job's rows."""
         own = [row for row in rows if self._owns_row(row)]
         return [
-            _unreadable(self._locate.recorded(row).address, row.artifact, outcome)
+            unreadable(self._locate.recorded(row).address, row.artifact, outcome)
             if isinstance(outcome, PipelineError)
             else outcome
             for row, outcome in until_unavailable(for_each(self._settled, own))
@@ -148,13 +110,13 @@ class _Look:
         ]
         for (at, artifact), outcome in until_unavailable(for_each(self._unrecorded, places)):
             if isinstance(outcome, PipelineError):
-                yield _unreadable(at, artifact, outcome)
+                yield unreadable(at, artifact, outcome)
             elif outcome is not None:
                 yield outcome
         for existing, error in self.listing.refused:
-            yield _unreadable(existing.address, self._named(existing.address), error)
+            yield unreadable(existing.address, self._named(existing.address), error)
         for existing in self.listing.others:
-            yield _foreign(existing, self._named(existing.address))
+            yield foreign(existing, self._named(existing.address))
 
     def _settled(self, row: StoredArtifact) -> VerifiedArtifact:
         """Return the verdict of a row. Look again while an upload may be replacing it."""
@@ -167,8 +129,8 @@ class _Look:
             # Read these after the object: an upload writes the object first and then the row.
             is_active = self._is_active(row.artifact)
             if self._row(row.artifact) in (None, row):
-                return _pending(judged) if is_active else judged
-        return _pending(judged)
+                return pending(judged) if is_active else judged
+        return pending(judged)
 
     def _judged(self, row: StoredArtifact) -> VerifiedArtifact:
         recorded = self._locate.recorded(row)
@@ -230,13 +192,11 @@ class _Look:
         if existing is None:
             return None
         if artifact is None:
-            return _foreign(existing, None)
+            return foreign(existing, None)
         if self._is_elsewhere(address, artifact):
-            return _without_row(existing, artifact, Verdict.MISPLACED, self._belongs(artifact))
-        found = _without_row(
-            existing, artifact, Verdict.UNRECORDED, "no row says that it is stored"
-        )
-        return _pending(found) if is_active else found
+            return without_row(existing, artifact, Verdict.MISPLACED, self._belongs(artifact))
+        found = without_row(existing, artifact, Verdict.UNRECORDED, "no row says that it is stored")
+        return pending(found) if is_active else found
 
     def _row(self, artifact: Artifact) -> StoredArtifact | None:
         """Return the artifact's current row, if it is this job's."""
@@ -274,32 +234,3 @@ def _order(verified: VerifiedArtifact) -> tuple[bool, tuple[int, str], str]:
     artifact = verified.artifact
     of_job = (0, "") if artifact is None else listing_order(artifact)
     return verified.verdict is Verdict.FOREIGN, of_job, verified.address.key
-
-
-def _pending(verified: VerifiedArtifact) -> VerifiedArtifact:
-    """Return what a transfer will settle, as pending. What is lost or elsewhere stays so."""
-    if verified.verdict not in (Verdict.CHANGED, Verdict.UNRECORDED):
-        return verified
-    why = "a transfer of it is active: verify again once that has ended"
-    return replace(verified, verdict=Verdict.PENDING, error=why)
-
-
-def _unreadable(
-    address: ObjectAddress, artifact: Artifact | None, error: PipelineError
-) -> VerifiedArtifact:
-    return VerifiedArtifact(
-        verdict=Verdict.UNREADABLE, address=address, artifact=artifact, error=str(error)
-    )
-
-
-def _foreign(existing: BucketObject, artifact: Artifact | None) -> VerifiedArtifact:
-    said = "no artifact has this name" if artifact is None else "of another job with this id"
-    return _without_row(existing, artifact, Verdict.FOREIGN, said)
-
-
-def _without_row(
-    existing: BucketObject, artifact: Artifact | None, verdict: Verdict, error: str
-) -> VerifiedArtifact:
-    return VerifiedArtifact(
-        verdict=verdict, address=existing.address, artifact=artifact, object=existing, error=error
-    )

@@ -49,6 +49,15 @@ class ReleaseWindow:
         _zone(zone)
         return window
 
+    @classmethod
+    def given(cls, hours: str | None, zone: str | None) -> Self | None:
+        """Return the window of a request; None if it has none. Raises: as `of`."""
+        if hours is not None:
+            return cls.of(hours, zone or "UTC")
+        if zone is not None:
+            raise InvalidRequestError(f"timezone {zone}: it is of between: give both")
+        return None
+
     @property
     def hours(self) -> str:
         """The hours as they are given."""

@@ -43,7 +43,9 @@ def _events(transfer: Transfer, now: datetime) -> Iterator[TimelineEvent]:
     if transfer.state.is_active:
         yield from _coming(transfer, now)
     elif transfer.finished_at is not None:
-        yield TimelineEvent(transfer.finished_at, transfer.state, _why(transfer))
+        # The last attempt says the same just before.
+        why = None if past and past[-1].why == _why(transfer) else _why(transfer)
+        yield TimelineEvent(transfer.finished_at, transfer.state, why)
     if transfer.doubted_at is not None:
         yield TimelineEvent(transfer.doubted_at, "outcome to verify")
     if transfer.verified_to is not None:
@@ -51,8 +53,9 @@ def _events(transfer: Transfer, now: datetime) -> Iterator[TimelineEvent]:
 
 
 def _past(attempt: Attempt) -> TimelineEvent:
-    began_at = attempt.began_at or attempt.ended_at
-    said = [f"attempt {attempt.number}", _seconds(began_at, attempt.ended_at)]
+    said = [f"attempt {attempt.number}"]
+    if attempt.began_at is not None:
+        said.append(_seconds(attempt.began_at, attempt.ended_at))
     if attempt.worker is not None:
         said.append(f"on {attempt.worker}")
     detail = ": ".join(filter(None, (", ".join(said), attempt.why)))

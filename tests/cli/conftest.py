@@ -25,7 +25,9 @@ from artifact_pipeline.worker.workspace.initialization import initialize
 from tests import preloaded
 from tests.cli.commands import Answer, Command, bare_environment
 from tests.cli.doctor_steps import ABORT, set_lifecycle
+from tests.cli.file_shelf import filled_shelf
 from tests.cli.shelf import CONFIG, Shelf
+from tests.file_store.steps import Shelf as FileShelf
 from tests.sql.batch_steps import History
 
 _CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
@@ -148,6 +150,14 @@ def shelf(
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     return Shelf(engine=database, client=s3_client, bucket=bucket, url=ministack.url)
+
+
+@pytest.fixture
+def files(tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch) -> FileShelf:
+    """A store that the commands see: results that are recorded, a config, and logs elsewhere."""
+    shelf = filled_shelf(tmp_path, database)
+    monkeypatch.setenv("ARTIFACTS_STORE", shelf.root.url)
+    return shelf
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from pydantic import Field
 
 from artifact_pipeline.domain.catalog.inventory import ArtifactState
 from artifact_pipeline.domain.model.artifacts import Scheme
-from artifact_pipeline.domain.model.batches import BatchMode, BatchPriority, BatchState
 from artifact_pipeline.domain.model.found_artifacts import FoundBy
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.restorations import RestorePhase
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
+from tests.cli.json_batches import BatchShape, PreviewShape, ProgressShape
 from tests.cli.json_types import Bytes, Count, Moment, Seconds, Shape
 from tests.cli.json_upkeep import (
     AppliedShape,
@@ -193,78 +193,6 @@ class RelocatedShape(Shape):
     from_: Annotated[str | None, Field(alias="from")]
     outcome: str
     error: str | None
-
-
-class BatchShape(Shape):
-    batch: int
-    state: BatchState
-    by: str
-    reason: str | None
-    mode: BatchMode | None
-    members: Count | None
-    rate: float | None
-    max_in_flight: int | None
-    bytes_per_second: Bytes | None
-    between: str | None
-    timezone: str | None
-    priority: BatchPriority
-    requested_at: Moment
-    started_at: Moment | None
-    finished_at: Moment | None
-    notify: str | None
-    filter: dict[str, Any]
-
-
-class ProgressShape(BatchShape):
-    done: Count
-    unchanged: Count
-    failed: Count
-    cancelled: Count
-    already_running: Count
-    active: Count
-    pending: Count
-    bytes: Bytes
-    per_second: float | None
-    left: Seconds | None
-    continues_at: Moment | None
-
-
-class GroupShape(Shape):
-    direction: Direction
-    kind: ArtifactKind
-    state: TransferState | None
-    members: Count
-    stored: Count
-    known_bytes: Bytes
-    requests_at_least: Count
-    requests_at_most: Count
-
-
-class MemberShape(Shape):
-    job_id: int
-    run_id: int | None
-    kind: ArtifactKind
-    direction: Direction
-    user_id: int
-    outcome: str
-    attempts: Count
-    bytes_moved: Bytes | None
-    reason: ReasonCode | None
-    finished_at: Moment | None
-
-
-class PreviewShape(Shape):
-    snapshot: int | None
-    expires_at: Moment
-    filter: dict[str, Any]
-    members: Count
-    modes: dict[BatchMode, Count]
-    groups: list[GroupShape]
-    left_out: dict[str, Count]
-    examples: list[MemberShape]
-    requests_at_least: Count
-    requests_at_most: Count
-    seconds: Seconds | None
 
 
 class WorkspaceShape(Shape):

@@ -2,7 +2,7 @@
 
 from artifact_pipeline.domain.catalog.audit_findings import RepairOutcome
 from artifact_pipeline.domain.catalog.orphans import OrphanOutcome
-from artifact_pipeline.domain.catalog.verify import Verdict
+from artifact_pipeline.domain.catalog.verdicts import Verdict
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.rebuilt import RebuildFault
 from artifact_pipeline.domain.model.retention import RetentionAction

@@ -1,19 +1,16 @@
 """`artifacts transfers`: transfers across jobs, and one of them, on both databases."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from artifact_pipeline.domain.model.attempts import Attempt, AttemptEnd
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
-from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.cli.output import machine
 from tests.cli.commands import Answer, Command
 from tests.sql.batch_steps import History
-from tests.sql.status_steps import Rows, past_attempts
+from tests.sql.status_steps import Rows, lost_and_failed, past_attempts
 
 HOUR = timedelta(hours=1)
 
@@ -158,23 +155,7 @@ def test_where_nothing_fits_it_says_so(artifacts: Command, rows: Rows) -> None:
 
 def test_one_is_shown_with_its_past_attempts(artifacts: Command, rows: Rows) -> None:
     # Given one that was lost once, and failed then
-    began = rows.now - HOUR
-    lost = Attempt(
-        number=1,
-        began_at=began - HOUR,
-        ended_at=began - HOUR / 2,
-        worker="host:1:2",
-        end=AttemptEnd.LOST,
-    )
-    failed = replace(
-        lost,
-        number=2,
-        began_at=began,
-        ended_at=began + timedelta(seconds=2.5),
-        end=AttemptEnd.FAILED,
-        reason=ReasonCode.STORE_UNAVAILABLE,
-        error="no answer",
-    )
+    lost, failed = lost_and_failed(rows.now - HOUR, "no answer")
     text = past_attempts(lost, failed)
     rows.add(TransferState.WAITING, attempts=2, claimed_at=HOUR, past_attempts=text)
     newest = str(rows.ids()[-1])
@@ -197,10 +178,10 @@ def test_one_is_shown_with_its_past_attempts(artifacts: Command, rows: Rows) -> 
         {
             "number": 2,
             "end": "failed",
-            "worker": "host:1:2",
+            "worker": "host:3:4",
             "reason": "s3_unavailable",
             "error": "no answer",
-            "began_at": machine(began),
+            "began_at": machine(failed.began_at),
             "ended_at": machine(failed.ended_at),
         },
     ]
@@ -209,8 +190,8 @@ def test_one_is_shown_with_its_past_attempts(artifacts: Command, rows: Rows) -> 
     assert [line[22:] for line in events.splitlines()] == [
         "requested",
         "due",
-        "lost              attempt 1, 1800.0 s, on host:1:2",
-        "failed            attempt 2, 2.5 s, on host:1:2: s3_unavailable: no answer",
+        "lost              attempt 1, 18.0 s, on host:1:2",
+        "failed            attempt 2, 60.0 s, on host:3:4: s3_unavailable: no answer",
     ]
     missing = artifacts("transfers", "show", "4711")
     assert missing.error.endswith("no transfer 4711. `artifacts transfers list` shows them")

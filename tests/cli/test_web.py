@@ -2,20 +2,25 @@
 
 import io
 import json
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 import requests
 
 from artifact_pipeline.worker.cli import web_run
+from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.web.access.passwords import PasswordHash
 from tests.cli.commands import Answer, Command
 from tests.cli.shelf import CONFIG, RESULT_FILES, RESULTS, Shelf
+from tests.deployments.environments import wait_until
 from tests.web.steps import zipped
 
 T = TypeVar("T")
@@ -111,7 +116,7 @@ def first_event(url: str) -> Any:
 
 
 @pytest.mark.usefixtures("no_workers", "queues", "shelf")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_an_open_page_does_not_keep_it(served: Served, number: signal.Signals) -> None:
     # Given a page that shows the changes
     opened: list[requests.Response] = []
@@ -125,6 +130,28 @@ def test_an_open_page_does_not_keep_it(served: Served, number: signal.Signals) -
     # Then its stream ends, and the command by itself
     assert (status, answer.status) == (200, 0)
     assert b"event: overview" in opened[0].content
+
+
+@pytest.mark.usefixtures("no_workers", "queues", "shelf")
+def test_a_process_that_ends_closes_its_open_streams(tmp_path: Path) -> None:
+    # Given a server with three pages that show its changes
+    log = tmp_path / "web.log"
+    arguments = [str(Path(sys.executable).with_name("artifacts")), "web", "--port", "0"]
+    with ManagedProcess("web", arguments, env=os.environ, log=log) as server:
+        server.wait_until(lambda: "\n" in log.read_text(), _SECONDS)
+        told = log.read_text()
+        changes = f"{told.removeprefix('web: ').strip()}changes"
+        streams = [requests.get(changes, stream=True, timeout=_SECONDS) for _ in range(3)]
+        bodies = [stream.iter_content(None) for stream in streams]
+        begun = [next(body) for body in bodies]
+        # When
+        server.terminate()
+        # Then each stream is closed behind a whole event, which requests would refuse otherwise
+        read = [b"".join((first, *body)) for first, body in zip(begun, bodies, strict=True)]
+        assert [text.endswith(b"\n\n") for text in read] == [True, True, True]
+        # And the server ends by itself; it would say that it had to cut something off
+        wait_until(lambda: not server.is_running)
+        assert (server.ending, log.read_text()) == ("exit status 0", told)
 
 
 @pytest.mark.usefixtures("no_workers", "shelf")

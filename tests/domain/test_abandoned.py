@@ -8,7 +8,7 @@ import pytest
 
 from artifact_pipeline.domain.catalog.abandoned import FindAbandoned
 from artifact_pipeline.domain.catalog.audit_findings import AuditFinding, Repair, RepairOutcome
-from artifact_pipeline.domain.catalog.verify import Verdict
+from artifact_pipeline.domain.catalog.verdicts import Verdict
 from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     RefusedByStoreError,

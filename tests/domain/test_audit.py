@@ -7,7 +7,8 @@ import pytest
 
 from artifact_pipeline.domain.catalog.audit import AuditStore
 from artifact_pipeline.domain.catalog.audit_findings import AuditFinding
-from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact, VerifyJob
+from artifact_pipeline.domain.catalog.verdicts import Verdict, VerifiedArtifact
+from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import StoreUnavailableError, UnknownJobError
 from artifact_pipeline.domain.fakes import InMemoryReader
 from artifact_pipeline.domain.fakes.audit import InMemoryAuditedRecords

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from artifact_pipeline.domain.catalog.verify import Verdict, VerifyJob
+from artifact_pipeline.domain.catalog.verdicts import Verdict
+from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import AccessDeniedError, ObjectReplacedError
 from artifact_pipeline.domain.fakes import InMemoryManifests
 from artifact_pipeline.domain.maintenance.manifests import PAUSE, RequestManifests, WriteManifest

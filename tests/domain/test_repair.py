@@ -3,7 +3,7 @@
 import pytest
 
 from artifact_pipeline.domain.catalog.audit_findings import Repair, RepairOutcome
-from artifact_pipeline.domain.catalog.verify import Verdict
+from artifact_pipeline.domain.catalog.verdicts import Verdict
 from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.domain.fakes import InMemoryReader
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress

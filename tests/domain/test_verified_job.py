@@ -2,8 +2,8 @@
 
 import pytest
 
+from artifact_pipeline.domain.catalog.verdicts import Verdict, VerifiedArtifact
 from artifact_pipeline.domain.catalog.verified_job import verified_counts
-from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
 from artifact_pipeline.domain.errors import VerificationError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact, VerifyJob
+from artifact_pipeline.domain.catalog.verdicts import Verdict, VerifiedArtifact
+from artifact_pipeline.domain.catalog.verify import VerifyJob
 from artifact_pipeline.domain.errors import (
     AccessDeniedError,
     StoreUnavailableError,

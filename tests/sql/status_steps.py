@@ -1,12 +1,13 @@
 """Rows of `transfers` in bulk, as the tests of the status need them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, String, cast, insert, literal, select
 
-from artifact_pipeline.domain.model.attempts import Attempt, with_attempt
+from artifact_pipeline.domain.model.attempts import Attempt, AttemptEnd, with_attempt
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.sql.clock import read_clock
 from artifact_pipeline.worker.sql.tables import TransferRow
 
@@ -76,3 +77,25 @@ def past_attempts(*attempts: Attempt) -> str:
     for attempt in attempts:
         text = with_attempt(text, attempt)
     return text or ""
+
+
+def lost_and_failed(began_at: datetime, error: str) -> tuple[Attempt, Attempt]:
+    """An attempt that was lost after 18 seconds, and one that failed after a minute."""
+    minute = timedelta(minutes=1)
+    lost = Attempt(
+        number=1,
+        began_at=began_at - minute,
+        ended_at=began_at - 0.7 * minute,
+        worker="host:1:2",
+        end=AttemptEnd.LOST,
+    )
+    failed = Attempt(
+        number=2,
+        began_at=began_at,
+        ended_at=began_at + minute,
+        worker="host:3:4",
+        end=AttemptEnd.FAILED,
+        reason=ReasonCode.STORE_UNAVAILABLE,
+        error=error,
+    )
+    return lost, failed

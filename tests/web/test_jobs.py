@@ -6,16 +6,14 @@ from typing import Any
 import pytest
 
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.attempts import Attempt, AttemptEnd
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.operator_actions import NewAction
 from artifact_pipeline.domain.model.tombstones import DeletionScope
 from artifact_pipeline.domain.model.transfers import TransferState
-from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.sql import job_pages
 from artifact_pipeline.worker.sql.audit_trail import SqlAuditTrail
 from artifact_pipeline.worker.sql.legal_holds import SqlLegalHolds
-from tests.sql.status_steps import past_attempts
+from tests.sql.status_steps import lost_and_failed, past_attempts
 from tests.sql.steps import CREATED_AT, Statements
 from tests.web.steps import CONFIG, MINUTE, RESULTS, Client, World
 
@@ -151,22 +149,7 @@ class TestJob:
         # Given one that was lost once and failed then, and one that runs
         world.add_job(12)
         rows = world.rows
-        lost = Attempt(
-            number=1,
-            began_at=rows.now - 8.8 * MINUTE,
-            ended_at=rows.now - 8.5 * MINUTE,
-            worker="host:1:2",
-            end=AttemptEnd.LOST,
-        )
-        failed = Attempt(
-            number=2,
-            began_at=rows.now - 8 * MINUTE,
-            ended_at=rows.now - 7 * MINUTE,
-            worker="host:3:4",
-            end=AttemptEnd.FAILED,
-            reason=ReasonCode.STORE_UNAVAILABLE,
-            error="<b>no answer",
-        )
+        past = lost_and_failed(rows.now - 8 * MINUTE, "<b>no answer")
         rows._next_id = 12
         rows.add(
             TransferState.WAITING,
@@ -178,7 +161,7 @@ class TestJob:
             reason_code="s3_unavailable",
             last_error="no answer",
             requested_by="anna",
-            past_attempts=past_attempts(lost, failed),
+            past_attempts=past_attempts(*past),
         )
         rows._next_id = 12
         rows.add(

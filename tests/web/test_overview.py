@@ -189,9 +189,10 @@ def test_the_number_of_statements_does_not_grow(world: World) -> None:
 def test_the_changes_end_with_the_server(world: World) -> None:
     async def watch() -> int:
         seen = 0
-        async for _ in world.service.overviews.changes():
+        async for _ in world.service.overviews.changes(every_seconds=500):
             seen += 1
-            world.service.stop()
+            # While the changes wait for the next ones
+            asyncio.get_running_loop().call_soon(world.service.stop)
         return seen
 
     assert asyncio.run(watch()) == 1

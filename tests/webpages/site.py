@@ -31,6 +31,7 @@ CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 INPUT = Artifact(ArtifactKind.JOB_INPUT, 12)
 RESULTS = Artifact(ArtifactKind.RUN_RESULTS, 12, 4)
 LOGS = Artifact(ArtifactKind.RUN_LOGS, 12, 4)
+PNG = b"\x89PNG\r\n\x1a\n\0rest"
 USER = "ada"
 
 

@@ -201,13 +201,19 @@ class TestAgent:
 
 class TestForgotten:
     def test_what_waits_for_a_forgotten_workspace_is_given_up(self, scene: Scene) -> None:
-        # Given a workspace that is gone, with an upload
+        # Given a workspace that is gone, with an upload, and one whose worker was seen just now
         register(scene.tree, NAME, scene.engine)
         scene.request()
+        transfers = scene.worker.transfers
+        SqlWorkspaces(scene.engine, name="sim-2").add("another id")
+        scene.named.note_sign_of_life("sim-2")
+        of_other = Artifact(ArtifactKind.JOB_CONFIG, 14)
+        transfers.request(of_other, Direction.UPLOAD, "c", workspace="sim-2")
         other = Artifact(ArtifactKind.JOB_CONFIG, 13)
         scene.worker.transfers.request(other, Direction.UPLOAD, "b")
         # When
-        assert scene.named.check_unseen(NAME, timedelta(0)).active == 1
+        found = scene.named.check_unseen(NAME, timedelta(0))
+        assert (found.name, found.active, found.seen_at) == (NAME, 1, None)
         assert scene.named.forget(NAME) == 1
         # Then its transfers say why, and others stay
         given_up = scene.worker.transfers.latest(CONFIG, Direction.UPLOAD)
@@ -218,6 +224,7 @@ class TestForgotten:
         assert kept is not None
         assert kept.state is TransferState.REQUESTED
         assert SqlWorkspaces(scene.engine, name=NAME).known() == frozenset()
+        assert scene.named.check_unseen("sim-2", timedelta(0)).active == 1
 
     def test_one_that_was_seen_lately_is_not_forgotten(self, scene: Scene) -> None:
         register(scene.tree, NAME, scene.engine)

@@ -26,13 +26,9 @@ def window(between: str | None, zone: str | None, *, none: bool = False) -> Rele
 
     Raises: typer.BadParameter, InvalidRequestError.
     """
-    if between is None:
-        if zone is not None:
-            raise typer.BadParameter(f"--timezone {zone} is of --between: give both")
-        return ALWAYS if none else None
-    if none:
+    if none and between is not None:
         raise typer.BadParameter("--between and --no-between: give only one of them")
-    return ReleaseWindow.of(between, zone or "UTC")
+    return ReleaseWindow.given(between, zone) or (ALWAYS if none else None)
 
 
 RateOption = Annotated[

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from artifact_pipeline.domain.catalog.orphans import Orphan
-from artifact_pipeline.domain.catalog.verify import Verdict
+from artifact_pipeline.domain.catalog.verdicts import Verdict
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.keys import job_of
 from artifact_pipeline.domain.model.objects import ObjectAddress

@@ -1,10 +1,9 @@
 """The truth about transfers: the `transfers` table."""
 
-from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, select, true, update
+from sqlalchemy import ColumnElement, and_, select, true, update
 
 from artifact_pipeline.domain.errors import ObjectReplacedError, TransferError
 from artifact_pipeline.domain.model.artifact_events import EventType
@@ -21,7 +20,7 @@ from artifact_pipeline.domain.model.transfers import (
     TransferState,
 )
 from artifact_pipeline.worker.sql.artifacts import replace_artifact
-from artifact_pipeline.worker.sql.clock import read_clock, utc_now
+from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import (
     Bind,
     autocommit,
@@ -43,12 +42,11 @@ from artifact_pipeline.worker.sql.transfers.held import write
 from artifact_pipeline.worker.sql.transfers.predicates import (
     in_order,
     is_active,
-    is_active_of,
     is_of_workspace,
-    is_postponed,
     of_artifact,
 )
 from artifact_pipeline.worker.sql.transfers.records import record_stored
+from artifact_pipeline.worker.sql.transfers.requested import SqlRequestedTransfers
 from artifact_pipeline.worker.sql.transfers.statements import (
     NO_LEASE,
     failed,
@@ -61,7 +59,7 @@ _TABLE = TransferRow.__table__
 _REQUEST_WAIT_MS = 1_000
 
 
-class SqlTransfers:
+class SqlTransfers(SqlRequestedTransfers):
     """Transfers as SQL has them: claimed, recorded, listed and cancelled here.
 
     Args:
@@ -73,29 +71,9 @@ class SqlTransfers:
     def __init__(
         self, bind: Bind, events: EventLog = NO_EVENTS, *, workspace: str | None = None
     ) -> None:
-        self._bind = bind
+        super().__init__(bind)
         self._events = events
         self._workspace = workspace
-
-    def now(self) -> datetime:
-        with autocommit(self._bind) as connection:
-            return read_clock(connection)
-
-    def request(
-        self,
-        artifact: Artifact,
-        direction: Direction,
-        request_id: str,
-        requested_by: str | None = None,
-        *,
-        workspace: str | None = None,
-    ) -> Transfer:
-        with transaction(self._bind) as connection:
-            if workspace is None and direction is Direction.UPLOAD:
-                workspace = connection.execute(_last_workspace(artifact)).scalar()
-            return request_transfer(
-                connection, artifact, direction, request_id, requested_by, workspace=workspace
-            )
 
     def claim(  # noqa: PLR0913 - whose request it is, and the lease
         self,
@@ -132,76 +110,6 @@ class SqlTransfers:
     def _served(self, direction: Direction) -> ColumnElement[bool]:
         """Select what this process can see the files of."""
         return is_of_workspace(self._workspace) if direction in WORKSPACE_DIRECTIONS else true()
-
-    def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:
-        found = self._read(
-            and_(
-                TransferRow.request_id == request_id,
-                TransferRow.job_id == job_id,
-                TransferRow.direction == direction,
-            )
-        )
-        return found[0] if found else None
-
-    def expect(
-        self,
-        artifact: Artifact,
-        request_id: str,
-        due_in: timedelta,
-        requested_by: str | None = None,
-    ) -> Transfer:
-        confirm = Direction.CONFIRM
-        with transaction(self._bind) as connection:
-            transfer = request_transfer(connection, artifact, confirm, request_id, requested_by)
-            again = update(TransferRow).where(TransferRow.id == transfer.id)
-            put_off = again.values(requested_at=utc_now(), next_attempt_at=utc_now(due_in))
-            return as_transfer(connection.execute(put_off.returning(_TABLE)).one())
-
-    def make_due(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:
-        active = is_active_of(direction, job_id, run_id)
-        hastened = update(TransferRow).where(active, is_postponed())
-        with transaction(self._bind) as connection:
-            connection.execute(hastened.values(next_attempt_at=utc_now()))
-            rows = connection.execute(select(_TABLE).where(active).order_by(TransferRow.id))
-            return [as_transfer(row) for row in rows]
-
-    def make_untried_due(self, direction: Direction) -> int:
-        untried = update(TransferRow).where(
-            TransferRow.state == TransferState.REQUESTED,
-            TransferRow.direction == direction,
-            is_postponed(),
-        )
-        with autocommit(self._bind) as connection:
-            return connection.execute(untried.values(next_attempt_at=utc_now())).rowcount
-
-    def latest(self, artifact: Artifact, direction: Direction) -> Transfer | None:
-        statement = (
-            select(_TABLE)
-            .where(of_artifact(artifact, direction))
-            .order_by(TransferRow.id.desc())
-            .limit(1)
-        )
-        with autocommit(self._bind) as connection:
-            row = connection.execute(statement).one_or_none()
-        return None if row is None else as_transfer(row)
-
-    def active(self, job_id: int, run_id: int | None, kind: ArtifactKind | None) -> list[Transfer]:
-        """Return what `cancel` would end now."""
-        return self._read(is_active(job_id, run_id, kind))
-
-    def of_job(self, job_id: int) -> list[Transfer]:
-        return self._read(TransferRow.job_id == job_id)
-
-    def get_many(self, ids: Sequence[int]) -> list[Transfer]:
-        return self._read(TransferRow.id.in_(ids))
-
-    def with_uploads(self, upload_ids: Collection[str]) -> list[Transfer]:
-        return self._read(TransferRow.upload_id.in_(upload_ids))
-
-    def _read(self, condition: ColumnElement[bool]) -> list[Transfer]:
-        with autocommit(self._bind) as connection:
-            rows = connection.execute(select(_TABLE).where(condition).order_by(TransferRow.id))
-            return [as_transfer(row) for row in rows]
 
     def renew(self, claim: Claim) -> None:
         with autocommit(self._bind) as connection:
@@ -306,13 +214,3 @@ class SqlTransfers:
         with transaction(self._bind) as connection:
             page = due_page(room, loss, workspace).limit(limit)
             return publish_page(connection, page, publish, loss.broker_epoch)
-
-
-def _last_workspace(artifact: Artifact) -> Select[Any]:
-    """Select the workspace that the last upload of the artifact was asked for in."""
-    return (
-        select(TransferRow.workspace)
-        .where(of_artifact(artifact, Direction.UPLOAD))
-        .order_by(TransferRow.id.desc())
-        .limit(1)
-    )

@@ -1,15 +1,11 @@
 """Batches as the API and the pages answer them."""
 
-from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.batch_states import TRANSITIONS, BatchAction
 from artifact_pipeline.domain.model.batches import Batch, BatchMode, BatchProgress, Preview
-from artifact_pipeline.domain.model.release_windows import ReleaseWindow
 from artifact_pipeline.worker.web.api.models.batches import (
     BatchPreview,
     BatchRow,
-    ChangeBatch,
     Progress,
-    StartBatch,
 )
 
 
@@ -70,12 +66,3 @@ def preview_answer(preview: Preview) -> BatchPreview:
         requests_at_least=sum(group.requests_at_least for group in preview.groups),
         requests_at_most=sum(group.requests_at_most for group in preview.groups),
     )
-
-
-def window_of(request: StartBatch | ChangeBatch) -> ReleaseWindow | None:
-    """Return the window of a request; None if it has none. Raises: InvalidRequestError."""
-    if request.between is not None:
-        return ReleaseWindow.of(request.between, request.timezone or "UTC")
-    if request.timezone is not None:
-        raise InvalidRequestError(f"timezone {request.timezone}: it is of between: give both")
-    return None

@@ -14,6 +14,7 @@ from artifact_pipeline.domain.model.batches import (
 )
 from artifact_pipeline.domain.model.batches import Batch as DomainBatch
 from artifact_pipeline.domain.model.operator_actions import ActionName
+from artifact_pipeline.domain.model.release_windows import ReleaseWindow
 from artifact_pipeline.worker.composition.batch_report import ReportFormat, report_lines
 from artifact_pipeline.worker.composition.batches import Batches, batches_of
 from artifact_pipeline.worker.sql.batches.members import read_members
@@ -41,7 +42,6 @@ from artifact_pipeline.worker.web.services.batch_answers import (
     batch_row,
     preview_answer,
     progress_answer,
-    window_of,
 )
 from artifact_pipeline.worker.web.shared_read import SharedRead
 from artifact_pipeline.worker.web.sources import Sources
@@ -144,7 +144,7 @@ class BatchService:
                 max_in_flight=request.max_in_flight or MAX_IN_FLIGHT,
                 is_forced=request.is_forced,
                 bytes_per_second=request.bytes_per_second or None,
-                between=window_of(request),
+                between=ReleaseWindow.given(request.between, request.timezone),
                 priority=request.priority,
             )
 
@@ -180,7 +180,7 @@ class BatchService:
                 rate=request.rate,
                 max_in_flight=request.max_in_flight,
                 bytes_per_second=request.bytes_per_second,
-                between=window_of(request),
+                between=ReleaseWindow.given(request.between, request.timezone),
                 priority=request.priority,
             )
 

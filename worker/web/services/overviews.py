@@ -1,6 +1,5 @@
 """The overview: one read for all who look at it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from artifact_pipeline.worker.web.errors import BusyError
 from artifact_pipeline.worker.web.reads.overview import overview_of
 from artifact_pipeline.worker.web.shared_read import SharedRead
 from artifact_pipeline.worker.web.sources import Sources
+from artifact_pipeline.worker.web.stop import Stop
 from artifact_pipeline.worker.web.threads import Threads
 
 _FIRST_SECONDS = 3.0
@@ -44,7 +44,7 @@ class Overviews:
         # Made once for all, since it costs more than sending it.
         self._texts: dict[str, SharedRead[str]] = {}
         self._watching = 0
-        self._is_stopped = False
+        self._stop = Stop()
 
     async def get(self) -> Overview:
         """Return the overview. A part that does not answer is named in it, and no error."""
@@ -69,9 +69,8 @@ class Overviews:
         texts = self._texts.setdefault(name, made)
         yield await texts.get()
         for _ in range(int(_MOST_SECONDS / every_seconds)):
-            if self._is_stopped:
+            if await self._stop.comes_within(every_seconds):
                 return
-            await asyncio.sleep(every_seconds)
             yield await texts.get()
 
     def refuse_too_many(self) -> None:
@@ -89,8 +88,8 @@ class Overviews:
             self._watching -= 1
 
     def stop(self) -> None:
-        """End the changes."""
-        self._is_stopped = True
+        """End the changes. A handler of a signal may call it."""
+        self._stop.set()
 
     def _made(self, make: Callable[[Overview], str]) -> Callable[[], Awaitable[str]]:
         async def made() -> str:

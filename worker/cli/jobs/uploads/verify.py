@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from artifact_pipeline.domain.catalog.verify import Verdict, VerifiedArtifact
+from artifact_pipeline.domain.catalog.verdicts import Verdict, VerifiedArtifact
 from artifact_pipeline.worker.cli.options import (
     JobArgument,
     JobIdOption,
