@@ -1,6 +1,7 @@
 """What goes over the wire of a process, seen from within it."""
 
-from tempfile import TemporaryFile
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -76,10 +77,11 @@ class RoundTrips:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._read = 0
 
     def __enter__(self) -> Self:
-        self._trace = TemporaryFile()
+        self._written = NamedTemporaryFile("ab")
+        # A place of its own: the connections continue where the last one of them has written.
+        self._trace = Path(self._written.name).open("rb")
         self._engine.dispose()  # what is connected already would be missed
         event.listen(self._engine, "connect", self._follow)
         return self
@@ -93,14 +95,12 @@ class RoundTrips:
         event.remove(self._engine, "connect", self._follow)
         self._engine.dispose()
         self._trace.close()
+        self._written.close()
 
     def taken(self) -> int:
         """Since this was asked last."""
-        self._trace.seek(self._read)
-        new = self._trace.read()
-        self._read += len(new)
-        return new.count(b"ReadyForQuery")
+        return self._trace.read().count(b"ReadyForQuery")
 
     def _follow(self, connection: Any, _record: Any) -> None:
-        connection.pgconn.trace(self._trace.fileno())
+        connection.pgconn.trace(self._written.fileno())
         connection.pgconn.set_trace_flags(Trace.SUPPRESS_TIMESTAMPS)

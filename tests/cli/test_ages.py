@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.sql import clock
 from artifact_pipeline.worker.sql.batches import repository as batches
-from artifact_pipeline.worker.sql.transfers import repository as transfers
+from artifact_pipeline.worker.sql.transfers import requested as transfers
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.cli.commands import Command
 from tests.cli.shelf import CONFIG, Shelf

@@ -159,6 +159,11 @@ class TestLife:
         ada.go("/")
         chrome = ada.browser.chrome
         chrome.execute_script("window.mark = 1")
+        # And no asking for it anew, as the page does each 30 s
+        chrome.execute_script(
+            "document.addEventListener('htmx:before:request', (event) => {"
+            " if (!event.detail.ctx.request.action.includes('/changes')) event.preventDefault() })"
+        )
         done = "return document.querySelector('[aria-label^=Sums] tbody td').textContent.trim()"
         before = int(chrome.execute_script(done))
         # When a file is uploaded
