@@ -166,7 +166,7 @@ class TestLife:
         here.write(file, zip_of({"population.csv": b"id,age\n1,34\n"}))
         here.upload(file)
         # Then it is counted on the same page
-        ada.browser.wait_until(lambda: chrome.execute_script(done) == str(before + 1), seconds=90)
+        ada.browser.wait_until(lambda: chrome.execute_script(done) == str(before + 1), seconds=180)
         assert chrome.execute_script("return window.mark") == 1
         # And the page has asked for itself only where the events took longer than half a minute
         asked = (
