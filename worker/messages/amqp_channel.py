@@ -13,7 +13,6 @@ from typing import Any
 
 from amqp import Message
 from celery import Celery
-from celery.bootsteps import StartStopStep
 from celery.worker.consumer.delayed_delivery import DelayedDelivery
 from kombu.transport import pyamqp
 
@@ -22,6 +21,7 @@ from artifact_pipeline.tasks.dead_letters import letter_fields
 from artifact_pipeline.tasks.message_body import LONGEST, RefusedError
 from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.worker.messages.guarded import GuardedChannel, Hooks
+from artifact_pipeline.worker.messages.repeated_calls import repeat_calls
 
 _OF_CELERY = ("celery.pidbox", "celeryev.")
 """Parts of the names of queues for remote control and events, which Celery reads itself."""
@@ -36,21 +36,7 @@ def guard_amqp(app: Celery, hooks: Hooks) -> None:
     pyamqp.Connection.Channel = Channel
     # It declares 28 queues for tasks that are due later, which the pipeline keeps in SQL.
     DelayedDelivery.include_if = _never  # type: ignore[assignment,method-assign]
-
-    class Listen(StartStopStep):
-        requires = ("celery.worker.consumer.tasks:Tasks",)
-        entry: Any = None
-
-        def register_with_event_loop(self, parent: Any, hub: Any) -> None:  # noqa: ANN401 - Celery's
-            self.stop(parent)  # it registers again when it has reconnected
-            self.entry = hub.call_repeatedly(_LOOK_SECONDS, _Listening(parent, hooks))
-
-        def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002 - Celery's
-            if self.entry is not None:
-                self.entry.cancel()
-                self.entry = None
-
-    app.steps["consumer"].add(Listen)
+    repeat_calls(app, "listen", lambda consumer: (_LOOK_SECONDS, _Listening(consumer, hooks)))
 
 
 def _never(*_: object) -> bool:

@@ -5,10 +5,10 @@ SQS hides a message that a worker has received, for as long as the worker renews
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
-from celery.bootsteps import StartStopStep
 
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.tasks import sqs_transport
@@ -16,6 +16,7 @@ from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.tasks.sqs_records import AT_ONCE, SqsRecords, set_visibility
 from artifact_pipeline.tasks.sqs_transport import ERRORS, is_missing_queue
 from artifact_pipeline.worker.messages.guarded import GuardedChannel, Hooks
+from artifact_pipeline.worker.messages.repeated_calls import repeat_calls
 from artifact_pipeline.worker.messages.sqs_polls import FAILURE, Polls
 
 logger = logging.getLogger(__name__)
@@ -31,23 +32,12 @@ def guard_sqs(app: Celery, hooks: Hooks) -> None:
     """Have the workers of this app refuse what is no message, and renew what they hold."""
     Channel.hooks = hooks
     sqs_transport.Transport.Channel = Channel
+    repeat_calls(app, "renew", _renewal)
 
-    class Renew(StartStopStep):
-        requires = ("celery.worker.consumer.tasks:Tasks",)
-        entry: Any = None
 
-        def register_with_event_loop(self, parent: Any, hub: Any) -> None:  # noqa: ANN401 - Celery's
-            self.stop(parent)  # it registers again when it has reconnected
-            channel = parent.task_consumer.channel
-            seconds = channel.visibility_timeout / _RENEWALS
-            self.entry = hub.call_repeatedly(seconds, channel.renew)
-
-        def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002 - Celery's
-            if self.entry is not None:
-                self.entry.cancel()
-                self.entry = None
-
-    app.steps["consumer"].add(Renew)
+def _renewal(consumer: Any) -> tuple[float, Callable[[], None]]:  # noqa: ANN401 - Celery's
+    channel = consumer.task_consumer.channel
+    return channel.visibility_timeout / _RENEWALS, channel.renew
 
 
 class Channel(GuardedChannel, sqs_transport.Channel):
