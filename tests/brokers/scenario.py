@@ -16,7 +16,7 @@ from artifact_pipeline.tasks.routing import CONFIGS
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from tests.brokers.stack import deployed_on
 from tests.cli.commands import Command
-from tests.faults.brokers import StormBroker
+from tests.faults.storm_broker import StormBroker
 from tests.integration.deployment import Deployment
 from tests.integration.fuzzing import SECRET, Fuzzer
 
