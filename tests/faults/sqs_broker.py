@@ -57,16 +57,9 @@ class SqsBroker(Started):
             queue: self._client.create_queue(QueueName=queue)["QueueUrl"] for queue in QUEUES
         }
 
-    def restart(self, meanwhile: Action = lambda: None) -> None:
-        """Lose all messages, and the queues of notes: workers create them again."""
-        self.server.kill()
-        meanwhile()
-        self.server.start()
-        self._create()
-
     def faults(self, for_a_while: ForAWhile, rng: Random) -> Mapping[str, Action]:  # noqa: ARG002 - of the port
         return {
-            "broker killed": self.restart,
+            "broker killed": self._restart,
             "queues purged": self._purge,
             "broker away": lambda: for_a_while(self.proxy.refuse),
             "broker cut": self.proxy.cut,
@@ -89,6 +82,12 @@ class SqsBroker(Started):
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
         return sum(int(answer["Attributes"][name]) for name in names)
+
+    def _restart(self) -> None:
+        """Lose all messages, and the queues of notes: workers create them again."""
+        self.server.kill()
+        self.server.start()
+        self._create()
 
     def _purge(self) -> None:
         for url in self._urls.values():
