@@ -16,8 +16,8 @@ from celery import Celery
 from celery.worker.consumer.delayed_delivery import DelayedDelivery
 from kombu.transport import pyamqp
 
-from artifact_pipeline.tasks.amqp_records import DEAD_LETTERS, declare, letter_text
-from artifact_pipeline.tasks.dead_letters import letter_fields
+from artifact_pipeline.tasks.amqp_records import DEAD_LETTERS, declare
+from artifact_pipeline.tasks.lasting_records import letter_text
 from artifact_pipeline.tasks.message_body import LONGEST, RefusedError
 from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.worker.messages.guarded import GuardedChannel, Hooks
@@ -76,7 +76,7 @@ class Channel(GuardedChannel, pyamqp.Channel):
 
     def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
         """Note a message that is refused."""
-        text = letter_text(letter_fields(queue, element, reason))
+        text = letter_text(queue, element, reason)
         message = Message(text, delivery_mode=_PERSISTENT)
         # Not by `basic_publish`, which would wait for a confirmation in the worker's main loop.
         self._basic_publish(message, routing_key=DEAD_LETTERS)  # type: ignore[attr-defined]  # not in the stubs
