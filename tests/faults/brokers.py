@@ -25,7 +25,7 @@ from tests.faults.proxy import TcpProxy
 from tests.faults.queues import QUEUES, redis_messages
 from tests.faults.sqs_broker import SqsBroker
 from tests.faults.storm_broker import Action, ForAWhile, Started, StormBroker
-from tests.integration import fuzzing
+from tests.integration import envelopes
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def _as_message(element: bytes) -> Any:
 
 
 def _has_usual_properties(envelope: dict[str, Any]) -> bool:
-    usual = {**fuzzing.envelope(b"", "")["properties"], "correlation_id": None}
+    usual = {**envelopes.envelope(b"", "")["properties"], "correlation_id": None}
     given = envelope.get("properties")
     return isinstance(given, dict) and {**given, "correlation_id": None} == usual
 

@@ -10,7 +10,7 @@ import pytest
 
 from artifact_pipeline.worker.messages.amqp_channel import Channel
 from artifact_pipeline.worker.messages.guarded import Hooks
-from tests.integration.fuzzing import KNOWN, SECRET
+from tests.integration.envelopes import KNOWN, SECRET
 
 LATER = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 BODY = b'[[], {"job_id": 12}, {}]'

@@ -12,7 +12,7 @@ from kombu.transport import redis
 
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.messages.redis_channel import Channel, take_in_messages_only
-from tests.integration.fuzzing import SECRET, envelope
+from tests.integration.envelopes import SECRET, envelope
 
 pytestmark = pytest.mark.processes
 
