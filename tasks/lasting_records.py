@@ -10,7 +10,7 @@ _FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LastingRecords:
-    """A part of a broker's records, dated by this machine's clock unless the broker tells a time."""
+    """A part of the records: letters are dated by this machine if the broker tells no time."""
 
     def epoch(self, clock: Callable[[], datetime]) -> datetime:  # noqa: ARG002 - of the port
         """Return a moment before all: the broker keeps what it has taken.

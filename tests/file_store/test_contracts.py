@@ -64,9 +64,7 @@ class TestCopier(copier_contract.AnyCopierContract, copier_contract.FencedCopier
         )
 
     @pytest.mark.parametrize("wanted", ["STANDARD_IA", "GLACIER"])
-    def test_a_storage_class_is_refused(
-        self, adapter: copier_steps.Adapter, wanted: str
-    ) -> None:
+    def test_a_storage_class_is_refused(self, adapter: copier_steps.Adapter, wanted: str) -> None:
         source = adapter.stored(copier_steps.SMALL)
         with pytest.raises(UnsupportedByStoreError, match=f"no storage class {wanted}"):
             copier_steps.copy(adapter.copier, source, tier_name=wanted)
@@ -74,7 +72,9 @@ class TestCopier(copier_contract.AnyCopierContract, copier_contract.FencedCopier
 
     def test_the_class_of_all_is_taken(self, adapter: copier_steps.Adapter) -> None:
         source = adapter.stored(copier_steps.SMALL)
-        assert copier_steps.copy(adapter.copier, source, tier_name="STANDARD").tier_name == "STANDARD"
+        assert (
+            copier_steps.copy(adapter.copier, source, tier_name="STANDARD").tier_name == "STANDARD"
+        )
 
 
 @pytest.fixture
