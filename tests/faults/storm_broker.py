@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from random import Random
-from types import TracebackType
 from typing import Protocol, Self
 
 from artifact_pipeline.tasks.broker import Broker
@@ -29,12 +28,7 @@ class StormBroker(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_error: object) -> None: ...
 
     def faults(self, for_a_while: ForAWhile, rng: Random) -> Mapping[str, Action]:
         """Return what can happen to it. Args: `for_a_while` ends what it is given by `heal`."""
@@ -62,10 +56,5 @@ class Started:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._exit.close()
