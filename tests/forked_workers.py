@@ -1,6 +1,6 @@
 """The processes of a test run, forked from one that has imported the tests.
 
-To start Python and to import the tests takes as long as to collect them, and each process would do
+To start Python and to import the tests takes longer than to collect them, and each process would do
 it by itself.
 """
 
@@ -19,6 +19,7 @@ import pytest
 from _pytest.config import apply_warning_filters
 from _pytest.pathlib import ImportMode, import_path
 from execnet import gateway_io
+from hypothesis.internal.conjecture import providers
 
 from tests import preloaded, processes
 
@@ -33,6 +34,8 @@ def fork_early(config: pytest.Config) -> None:
     if config.option.markexpr != processes.FAST:
         preloaded.start_server()
     _import_tests(config)
+    # Hypothesis reads all that was imported, and each process would do it by itself.
+    providers._get_local_constants()
     if threading.active_count() > 1:
         return  # a lock that a thread holds would stay locked in the forked process
     gc.freeze()
