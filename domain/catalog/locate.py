@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar
@@ -84,10 +85,20 @@ class LocateArtifacts:
         for found in self.candidates(artifact):
             if found.found_by is not FoundBy.ROW:
                 return found
-            known = _confirmed(found.object, self.reader.find(found.object.address))
-            if known is not None:
-                return replace(found, object=known)
+            with suppress(ObjectReplacedError):
+                return self.confirmed(found)
         raise ArtifactMissingError(f"{artifact}: not in the store")
+
+    def confirmed(self, found: FoundArtifact) -> FoundArtifact:
+        """Return the artifact as the bucket has it now, for one HEAD.
+
+        Raises:
+            ObjectReplacedError: the bucket has another object in its place, or none.
+        """
+        known = _confirmed(found.object, self.reader.find(found.object.address))
+        if known is None:
+            raise ObjectReplacedError
+        return replace(found, object=known)
 
     def of_job(self, job_id: int) -> list[FoundArtifact]:
         """Return all that there is of a job, for one LIST. Costs and errors: as `contents`."""
