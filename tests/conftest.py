@@ -29,6 +29,7 @@ from tests import (
     migrated_files,
     preloaded,
     processes,
+    quick_logging,
     shared_botocore,
     sparse_reports,
     unsynced_sqlite,
@@ -67,6 +68,7 @@ def _set_up(expression: str) -> None:
     migrated_files.share()
     unsynced_sqlite.leave_unsynced()
     shared_botocore.share()
+    quick_logging.share()
 
 
 def _hide_the_folders() -> None:

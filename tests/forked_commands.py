@@ -17,7 +17,7 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from tests import preloaded
 
@@ -92,9 +92,10 @@ def _settle(command: socket.socket) -> None:
         os.dup2(stream, number)
         os.close(stream)
     # As Python makes them at its start.
-    sys.stdin = sys.__stdin__ = _input()  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = _output(1, "strict")  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _output(2, "backslashreplace")  # type: ignore[misc]
+    made: Any = sys
+    made.stdin = made.__stdin__ = _input()
+    made.stdout = made.__stdout__ = _output(1, "strict")
+    made.stderr = made.__stderr__ = _output(2, "backslashreplace")
 
 
 def _input() -> TextIO:

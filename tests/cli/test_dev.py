@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
 
 import psutil
 import pytest
@@ -156,6 +157,7 @@ def test_one_that_ends_again_and_again_takes_the_others_along(tmp_path: Path) ->
             if (beat := leaders(dev)["beat"]) is not None:
                 with suppress(psutil.NoSuchProcess):
                     beat.kill()
+            sleep(0.1)
         status = dev.ended()
     # Then
     assert status == 1
