@@ -1,6 +1,5 @@
 """What the messages of an app depend on: its settings, and what other code may change."""
 
-from types import FunctionType
 from typing import Any
 
 import celery.app.base
@@ -9,38 +8,37 @@ from celery import Celery, signals
 from kombu.transport import redis
 
 from artifact_pipeline.tasks.app import PipelineApp
-from artifact_pipeline.tasks.app_notes import notes_of
+from artifact_pipeline.tasks.unwrapped import is_own
 
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
 _USUAL = "usual_settings"
 """The name of a note."""
 
 
-def is_usual(app: Celery) -> bool:
-    """Return whether Celery makes all messages of a task alike, and calls nothing else for them."""
+def is_usual(app: Celery, notes: dict[Any, Any]) -> bool:
+    """Return whether Celery makes all messages of a task alike, and calls nothing else for them.
+
+    Args:
+        app: that makes them.
+        notes: of the app, as they are now.
+    """
     return (
         # Anything of another app may be overridden.
         type(app) is PipelineApp
         and not any(signal.receivers for signal in _SIGNALS)
-        and _is_of(celery.app.base, Celery.send_task)
-        and _is_of(kombu.messaging, kombu.messaging.Producer.publish)
-        and _has_usual_settings(app)
+        and is_own(celery.app.base, Celery.send_task)
+        and is_own(kombu.messaging, kombu.messaging.Producer.publish)
+        and _has_usual_settings(app, notes)
         and not (app.current_worker_task and app.conf.task_inherit_parent_priority)
     )
 
 
-def _has_usual_settings(app: PipelineApp) -> bool:
-    notes = notes_of(app)
+def _has_usual_settings(app: PipelineApp, notes: dict[Any, Any]) -> bool:
     if _USUAL not in notes:
         conf = app.conf
         sends_alike = not conf.task_always_eager and not conf.task_send_sent_event
         notes[_USUAL] = sends_alike and conf.task_routes == app.own_routes
     return bool(notes[_USUAL])
-
-
-def _is_of(module: Any, function: object) -> bool:  # noqa: ANN401 - a module
-    """Return whether the function is the module's own, and not a wrapper, as of a tracer."""
-    return type(function) is FunctionType and function.__globals__ is vars(module)
 
 
 def is_usual_redis(producer: Any) -> bool:  # noqa: ANN401 - of kombu

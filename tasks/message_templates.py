@@ -71,10 +71,13 @@ def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> b
         False if Celery has to make them, since something may change or watch each message. Then
         nothing was sent.
     """
-    if not (is_usual(app) and is_usual_redis(producer) and all(m.is_plain for m in messages)):
+    # Look for changed settings once: that takes longer than filling a template.
+    notes = notes_of(app)
+    is_usual_app = is_usual(app, notes) and is_usual_redis(producer)
+    if not (is_usual_app and all(m.is_plain for m in messages)):
         return False
     queues = [app.amqp.queues[name] for name in {message.queue for message in messages}]
-    templates = _templates_of(messages, app, producer)
+    templates = _templates_of(messages, app, notes, producer)
     if templates is None or any(map(expires, queues)):
         return False
     declare(queues, producer)
@@ -180,18 +183,24 @@ def _with_gaps(message: Any, gaps: Mapping[str, str]) -> str:  # noqa: ANN401 - 
 def _templates_of(
     messages: Sequence[Outgoing],
     app: Celery,
+    notes: dict[Any, Any],
     producer: Any,  # noqa: ANN401 - of kombu
 ) -> dict[_Shape, _Template] | None:
     """Return the template of each shape, or None if one has none."""
     # Do this once for each shape: looking settings up takes longer than filling a template.
     samples = {message.shape: message for message in messages}
-    found = {shape: _template_of(each, app, producer) for shape, each in samples.items()}
+    found = {shape: _template_of(each, app, notes, producer) for shape, each in samples.items()}
     made = {shape: template for shape, template in found.items() if template is not None}
     return made if len(made) == len(found) else None
 
 
-def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None:  # noqa: ANN401
-    templates = notes_of(app).setdefault(_TEMPLATES, {})
+def _template_of(
+    message: Outgoing,
+    app: Any,  # noqa: ANN401 - of Celery
+    notes: dict[Any, Any],
+    producer: Any,  # noqa: ANN401 - of kombu
+) -> _Template | None:
+    templates = notes.setdefault(_TEMPLATES, {})
     beside = beside_settings(message.task, message.queue, app, producer)
     made_of, template = templates.get(message.shape, (None, None))
     if made_of != beside:
