@@ -41,19 +41,18 @@ def _has_usual_settings(app: PipelineApp, notes: dict[Any, Any]) -> bool:
     return bool(notes[_USUAL])
 
 
-def is_usual_redis(producer: Any) -> bool:  # noqa: ANN401 - of kombu
-    channel = producer.channel
+def is_usual_redis(channel: Any) -> bool:  # noqa: ANN401 - of kombu
     return (
         isinstance(channel, redis.Channel)
         and type(channel)._put is redis.Channel._put  # noqa: SLF001
-        and producer.supports_batch_publish
+        and getattr(channel, "supports_batch_publish", False)
     )
 
 
-def beside_settings(task_name: str, queue_name: str, app: Any, producer: Any) -> list[Any]:  # noqa: ANN401
+def beside_settings(task_name: str, queue_name: str, app: Any, channel: Any) -> list[Any]:  # noqa: ANN401
     """Return what a message depends on besides the app's settings."""
     task = app._tasks.get(task_name)  # noqa: SLF001 - `tasks` would import all of them
-    amqp, channel = app.amqp, producer.channel
+    amqp = app.amqp
     queue = amqp.queues[queue_name]
     exchange = queue.exchange
     return [

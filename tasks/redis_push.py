@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import redis.client
+from kombu.common import maybe_declare
 from redis.exceptions import ResponseError
 
 from artifact_pipeline.tasks.keys import wake_key
@@ -15,12 +16,12 @@ _ATTRIBUTE = "artifacts_kept"
 """An attribute of a channel, with a `_Kept`."""
 
 
-def declare(queues: Iterable[Any], producer: Any) -> None:  # noqa: ANN401 - of kombu
+def declare(queues: Iterable[Any], channel: Any) -> None:  # noqa: ANN401 - of kombu
     """Declare those queues that this channel has not declared yet."""
-    declared = _Kept.by(producer.channel).declared
+    declared = _Kept.by(channel).declared
     for queue in queues:
         if queue.name not in declared:
-            producer.maybe_declare(queue)
+            maybe_declare(queue, channel)
             declared.add(queue.name)
 
 
