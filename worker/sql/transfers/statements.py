@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
-    Row,
     Select,
     Text,
     bindparam,
@@ -51,7 +50,7 @@ _IN_ARRAYS = {"request_id": Text, "job_id": Integer, "run_id": Integer, "kind": 
 """Columns in which requests differ, with the types of their arrays."""
 _BETWEEN = ","
 """Between their values, as they are sent."""
-_CUT = literal_column(f"'{_BETWEEN}'"), literal_column("''")
+_CUT: tuple[ColumnElement[str], ...] = literal_column(f"'{_BETWEEN}'"), literal_column("''")
 """Where the server cuts, and what is NULL then."""
 _OF_ALL = ("direction", "requested_by", "state", "trace_headers", "workspace")
 """Columns that are the same in all requests of a statement."""
@@ -89,7 +88,7 @@ class Asked:
             "workspace": self.workspace,
         }
 
-    def as_made(self, row: Row[Any]) -> Transfer:
+    def as_made(self, row: Any) -> Transfer:  # noqa: ANN401 - a row of `_MADE`
         """Return the transfer that it has become, from what the insert returns."""
         made_id, request_id, requested_at, next_attempt_at = row
         return Transfer(
