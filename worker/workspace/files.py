@@ -103,13 +103,12 @@ def read(artifact: Artifact, enclosure: Enclosure, real: str, stamp: Stamp) -> I
         _check(artifact, descriptor, stamp)
         left = stamp.size
         # Never past the size known at the start: a log that grows faster would have no end.
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            while left:
-                chunk = file.read(min(CHUNK, left))
-                left -= len(chunk)
-                if not left or not chunk:
-                    _check(artifact, descriptor, stamp, left)
-                yield chunk
+        while left:
+            chunk = os.read(descriptor, min(CHUNK, left))
+            left -= len(chunk)
+            if not left or not chunk:
+                _check(artifact, descriptor, stamp, left)
+            yield chunk
 
 
 def _check(artifact: Artifact, descriptor: int, stamp: Stamp, left: int = 0) -> None:
