@@ -22,6 +22,8 @@ _ORIGIN = f"http://{_HOST}"
 _BODY = b"the bytes"
 _OK = b"HTTP/1.1 200 OK\r\n"
 _EMPTY = b"Content-Length: 0\r\n\r\n"
+_KEPT = (_EMPTY, b"body", b"no", b"0\r\n\r\n")
+"""What answers end with after which the connection may be kept."""
 ANSWERS = {
     "a plain success": _OK + b'ETag: "e"\r\n' + _EMPTY,
     "kept alive": _OK + b"Connection: keep-alive\r\n" + _EMPTY,
@@ -108,8 +110,7 @@ def _serve(server: socket, answer: bytes, received: list[bytes]) -> None:
         got += server.recv(2**16)
     received.append(got)
     server.sendall(answer)
-    is_kept = answer.endswith(_EMPTY) and b"close" not in answer
-    if not is_kept:
+    if not answer.endswith(_KEPT):
         server.shutdown(SHUT_WR)
 
 

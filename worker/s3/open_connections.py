@@ -101,7 +101,7 @@ def _is_plain(session: Any) -> bool:  # noqa: ANN401 - of botocore
 
 
 def _taken(pool: Any) -> Any:  # noqa: ANN401 - of urllib3
-    """Return a connection of the pool that is open; None if there is none."""
+    """Return an open connection of the pool, or None."""
     try:
         connection = pool._get_conn()  # noqa: SLF001 - it drops those that the server has closed
     except ClosedPoolError:
@@ -176,7 +176,7 @@ def _success(received: bytes) -> PlainSuccess | None:
 
 
 class _Received(RawIOBase):
-    """A socket, as http.client takes it, of which some bytes were received before."""
+    """A socket as http.client takes it, with bytes that were received before."""
 
     def __init__(self, received: bytes, sock: Any) -> None:  # noqa: ANN401 - as above
         self._received = received
@@ -205,5 +205,5 @@ def _other(connection: Any, received: Any, request: Any) -> Any:  # noqa: ANN401
     if response.will_close:
         connection.close()
     raw = Urllib3Response(BytesIO(content), headers, response.status, preload_content=False)
-    answer: Any = AWSResponse  # whose stubs want the headers of its own session
+    answer: Any = AWSResponse  # whose stubs want another class of headers
     return answer(request.url, response.status, headers, raw)

@@ -13,6 +13,8 @@ _NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TO_READ = _NO_LINK | os.O_NONBLOCK
 # O_PATH, where there is one: to pass through a directory takes no permission to list it.
 _TO_PASS = _NO_LINK | os.O_DIRECTORY | getattr(os, "O_PATH", 0)
+_TO_ENTER = _TO_PASS & ~os.O_NOFOLLOW
+"""How the workspace is opened, which may be a link."""
 
 _NO_STEPS = {"", "."}
 _NO_NAMES = {*_NO_STEPS, ".."}
@@ -40,7 +42,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Enclosure:
-    """A directory, by the real path of the workspace and its own real path relative to it.
+    """A directory, by the path of the workspace and its own real path relative to it.
 
     Only the workspace itself is trusted to stay what it is: below it, users' programs write.
     """
@@ -55,7 +57,7 @@ class Enclosure:
         """
         if not self._passes_links(relative):
             return relative
-        base = self.workspace / self.directory
+        base = Path(os.path.realpath(self.workspace), self.directory)
         target = Path(os.path.realpath(base / relative))
         return target.relative_to(base).as_posix() if target.is_relative_to(base) else None
 
@@ -81,7 +83,7 @@ class Enclosure:
         """
         parts = f"{self.directory}/{real}".split("/")
         *above, last = [part for part in parts if part not in _NO_STEPS]
-        descriptor = os.open(self.workspace, _TO_PASS)
+        descriptor = os.open(self.workspace, _TO_ENTER)
         try:
             for part in above:
                 descriptor = _step(descriptor, part, _TO_PASS)
