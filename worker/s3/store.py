@@ -201,7 +201,8 @@ class S3ObjectStore:
         checksum = integrity.of([body], digest)
         metadata = {**create["Metadata"], "sha256": content.sha256}
         answer: Mapping[str, Any]
-        self.bandwidth.take(len(body))  # before the look, which must not be old
+        # Before the look, which must not be old.
+        self.bandwidth.take(len(body), fence.progress.checkpoint)
         try:
             fence.look_before()
             arguments = {
