@@ -63,10 +63,10 @@ def test_a_queue_that_has_lost_its_log_is_left_out_and_replaced(
         # When a worker consumes it, and consumes all its queues again after it has reconnected
         stuck = server.connect()
         with pytest.raises(TimeoutError):
-            Channel(stuck).basic_consume(RESULTS, callback=received.append)
+            _channel(stuck).basic_consume(RESULTS, callback=received.append)
         stuck.collect()
         with server.connect() as connection:
-            channel = Channel(connection)
+            channel = _channel(connection)
             for queue in (CONFIGS, RESULTS):
                 channel.basic_consume(queue, callback=received.append)
 
@@ -87,6 +87,12 @@ def test_a_queue_that_has_lost_its_log_is_left_out_and_replaced(
 def _declare(app: Any, queue: str) -> None:
     with app.connection_for_write() as connection:
         app.amqp.queues[queue](connection.default_channel).declare()
+
+
+def _channel(connection: Any) -> Channel:
+    connection.Channel = Channel
+    channel: Channel = connection.channel()
+    return channel
 
 
 def _send(app: Any, queue: str) -> None:
