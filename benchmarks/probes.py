@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -58,12 +57,7 @@ class Statements:
         event.listen(self._engine, "before_cursor_execute", self._note)
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         event.remove(self._engine, "before_cursor_execute", self._note)
 
     def _note(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -86,12 +80,7 @@ class RoundTrips:
         event.listen(self._engine, "connect", self._follow)
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         event.remove(self._engine, "connect", self._follow)
         self._engine.dispose()
         self._trace.close()

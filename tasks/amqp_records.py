@@ -4,17 +4,17 @@ A note is read by taking the messages of such a queue and closing the channel: t
 all that was not acknowledged back to where it was.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from amqp import Message
 from amqp.exceptions import NotFound
 
-from artifact_pipeline.tasks.dead_letters import MOST, DeadLetter, parsed_letter
+from artifact_pipeline.tasks.dead_letters import MOST, DeadLetter, parsed_text
+from artifact_pipeline.tasks.lasting_records import LastingRecords
 from artifact_pipeline.tasks.moments import moment_of
 
 DEAD_LETTERS = "artifacts.dead_letters"
@@ -25,10 +25,9 @@ _LENGTHS = {DEAD_LETTERS: MOST, _DISPATCHED: 1, _PROBE: 1}
 _SECONDS = 5
 _TRIES = 5
 _PERSISTENT = 2
-_FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class AmqpRecords:
+class AmqpRecords(LastingRecords):
     """The notes, each by its own channel: an error of AMQP closes the channel."""
 
     def __init__(self, channel: Any) -> None:  # noqa: ANN401 - of kombu
@@ -51,14 +50,6 @@ class AmqpRecords:
     def forget(self, queue: str) -> None:
         with self._channel() as channel:
             channel.queue_delete(queue)
-
-    def epoch(self, clock: Callable[[], datetime]) -> datetime:  # noqa: ARG002 - of the port
-        """Return a moment before all: a quorum queue keeps what it has confirmed.
-
-        If all its members are lost, it is empty, and the dispatch takes an unclaimed request whose
-        queue is empty for lost.
-        """
-        return _FOREVER
 
     def note_dispatch(self, at: datetime) -> None:
         self._put(_DISPATCHED, at.isoformat())
@@ -94,14 +85,6 @@ class AmqpRecords:
                     discarded += letter is not None
         return discarded
 
-    def prune_letters(self, older_than: timedelta) -> int:
-        until = self.now() - older_than
-        return self.discard_letters(lambda letter: letter.at <= until)
-
-    def now(self) -> datetime:
-        """Return the time by this machine's clock: the broker tells none."""
-        return datetime.now(UTC)
-
     def _put(self, queue: str, text: str) -> None:
         with self._channel() as channel:
             declare(channel, queue)
@@ -130,11 +113,6 @@ class AmqpRecords:
                 channel.close()
 
 
-def letter_text(fields: dict[str, Any]) -> str:
-    """Return what a queue keeps of a letter."""
-    return f"{int(datetime.now(UTC).timestamp())} {json.dumps(fields)}"
-
-
 def declare(channel: Any, queue: str) -> None:  # noqa: ANN401 - of amqp
     """Declare one of the queues that hold notes."""
     channel.queue_declare(
@@ -143,8 +121,7 @@ def declare(channel: Any, queue: str) -> None:  # noqa: ANN401 - of amqp
 
 
 def _letter(message: Any) -> DeadLetter | None:  # noqa: ANN401 - of amqp
-    seconds, _, fields = _bytes(message.body).partition(b" ")
-    return parsed_letter(seconds, fields)
+    return parsed_text(_bytes(message.body))
 
 
 def _bytes(body: bytes | str) -> bytes:

@@ -105,6 +105,12 @@ def old_dead_letters(channel: Any, older_than: timedelta) -> set[str]:  # noqa: 
     return {letter.id for letter in dead_letters(channel) if letter.at <= until}
 
 
+def parsed_text(text: bytes) -> DeadLetter | None:
+    """Return a letter that is kept as a text: its time, a blank and its fields."""
+    seconds, _blank, fields = text.partition(b" ")
+    return parsed_letter(seconds, fields)
+
+
 def parsed_letter(seconds: bytes, fields: bytes) -> DeadLetter | None:
     """Return a letter that is kept as its time and its fields, or None if it is of another form."""
     try:

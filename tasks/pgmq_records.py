@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from artifact_pipeline.tasks.dead_letters import MOST, DeadLetter, letter_fields, parsed_letter
+from artifact_pipeline.tasks.lasting_records import LastingRecords
 from artifact_pipeline.tasks.moments import moment_of
 from artifact_pipeline.tasks.pgmq_queues import check_writes
 
 DEAD_LETTERS = "artifacts_dead_letters"
 _NOTES = "artifacts_notes"
 _DISPATCHED = "dispatched_at"
-_FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTE = "message->>'name' = %s"
 _TRIM = f"""
 DELETE FROM pgmq.q_{DEAD_LETTERS}
@@ -24,7 +24,7 @@ FROM pgmq.q_{DEAD_LETTERS} ORDER BY msg_id DESC LIMIT %s
 """  # noqa: S608 - the same
 
 
-class PgmqRecords:
+class PgmqRecords(LastingRecords):
     """The records, by the statements of a channel's connection."""
 
     def __init__(self, channel: Any) -> None:  # noqa: ANN401 - of kombu
@@ -45,14 +45,6 @@ class PgmqRecords:
 
     def forget(self, queue: str) -> None:
         self._channel._delete(queue)  # noqa: SLF001 - kombu's `queue_delete` calls it
-
-    def epoch(self, clock: Callable[[], datetime]) -> datetime:  # noqa: ARG002 - of the port
-        """Return a moment before all: messages are lost with their requests, or not at all.
-
-        A queue that was purged is empty, and the dispatch takes an unclaimed request whose queue is
-        empty for lost.
-        """
-        return _FOREVER
 
     def note_dispatch(self, at: datetime) -> None:
         self._note(_DISPATCHED, at.isoformat())
@@ -86,10 +78,6 @@ class PgmqRecords:
         found = [number for number, letter in self._letters(MOST) if is_discarded(letter)]
         sql = "SELECT pgmq.delete(%s, %s::bigint[])"
         return len(self._connection.execute(sql, DEAD_LETTERS, found)) if found else 0
-
-    def prune_letters(self, older_than: timedelta) -> int:
-        until = self.now() - older_than
-        return self.discard_letters(lambda letter: letter.at <= until)
 
     def now(self) -> datetime:
         [(now,)] = self._connection.execute("SELECT clock_timestamp()")

@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 
-from artifact_pipeline.tasks.dead_letters import DeadLetter, parsed_letter
+from artifact_pipeline.tasks.dead_letters import DeadLetter, parsed_text
 from artifact_pipeline.tasks.keys import own_client, own_key, wake_key
 from artifact_pipeline.tasks.moments import SKEW, moment_of
 
@@ -125,8 +125,7 @@ class RedisRecords:
     def _letters(self, limit: int) -> Iterator[tuple[bytes, DeadLetter]]:
         kept: Any = self._client.lrange(self._key(DEAD_LETTERS), 0, limit - 1)
         for raw in kept:
-            seconds, _blank, fields = raw.partition(b" ")
-            if letter := parsed_letter(seconds, fields):
+            if letter := parsed_text(raw):
                 yield raw, letter
 
     def _key(self, name: str) -> str:

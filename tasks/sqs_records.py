@@ -3,15 +3,15 @@
 A note is read by receiving it, which hides it for some seconds, and by showing it again.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from kombu.transport.SQS.exceptions import DoesNotExistQueueException
 
-from artifact_pipeline.tasks.dead_letters import MOST, DeadLetter, letter_fields, parsed_letter
+from artifact_pipeline.tasks.dead_letters import MOST, DeadLetter, parsed_text
+from artifact_pipeline.tasks.lasting_records import LastingRecords, letter_text
 from artifact_pipeline.tasks.moments import moment_of
 from artifact_pipeline.tasks.routing import OWN_QUEUES, UPKEEP
 
@@ -23,10 +23,9 @@ _SECONDS = {DEAD_LETTERS: 14 * 24 * 3600, _PROBE: 60}
 _HIDDEN_SECONDS = 20
 AT_ONCE = 10
 """Entries of a request."""
-_FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class SqsRecords:
+class SqsRecords(LastingRecords):
     """The notes, by the client of a channel."""
 
     def __init__(self, channel: Any) -> None:  # noqa: ANN401 - of kombu
@@ -56,10 +55,6 @@ class SqsRecords:
         except DoesNotExistQueueException:
             return
         self._channel.forget_url(queue)
-
-    def epoch(self, clock: Callable[[], datetime]) -> datetime:  # noqa: ARG002 - of the port
-        """Return a moment before all: SQS keeps what it has taken."""
-        return _FOREVER
 
     def note_dispatch(self, at: datetime) -> None:
         """Keep it in a tag of the queue that asks for dispatches."""
@@ -94,18 +89,9 @@ class SqsRecords:
                     discarded += letter is not None
         return discarded
 
-    def prune_letters(self, older_than: timedelta) -> int:
-        until = self.now() - older_than
-        return self.discard_letters(lambda letter: letter.at <= until)
-
-    def now(self) -> datetime:
-        """Return the time by this machine's clock: the broker tells none."""
-        return datetime.now(UTC)
-
     def keep_letter(self, queue: str, element: bytes, reason: str) -> None:
         """Note a message that is refused."""
-        seconds = int(self.now().timestamp())
-        text = f"{seconds} {json.dumps(letter_fields(queue, element, reason))}"
+        text = letter_text(queue, element, reason)
         self._client.send_message(QueueUrl=self._own(DEAD_LETTERS), MessageBody=text)
 
     @contextmanager
@@ -129,7 +115,10 @@ class SqsRecords:
             # Without a wait, only some of SQS's servers are asked.
             WaitTimeSeconds=1,
         )
-        return {each["ReceiptHandle"]: _letter(each["Body"]) for each in answer.get("Messages", [])}
+        return {
+            each["ReceiptHandle"]: parsed_text(each["Body"].encode())
+            for each in answer.get("Messages", [])
+        }
 
     def _url(self, queue: str) -> str:
         url: str = self._channel._new_queue(queue)  # noqa: SLF001 - kombu's `queue_declare` calls it
@@ -153,8 +142,3 @@ def set_visibility(client: Any, url: str, handles: Sequence[str], seconds: int) 
         for number, handle in enumerate(handles)
     ]
     client.change_message_visibility_batch(QueueUrl=url, Entries=entries)
-
-
-def _letter(body: str) -> DeadLetter | None:
-    seconds, _, fields = body.partition(" ")
-    return parsed_letter(seconds.encode(), fields.encode())

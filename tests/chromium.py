@@ -54,12 +54,10 @@ class Browser:
     def wait_for(self, words: str) -> None:
         self.wait_until(lambda: words in self.text)
 
-    def wait_until(
-        self, condition: Callable[[], object], seconds: float = _PATIENCE_SECONDS
-    ) -> None:
+    def wait_until(self, condition: Callable[[], object]) -> None:
         """Wait, also while the page is exchanged."""
         waiting = WebDriverWait(
-            self.chrome, seconds, ignored_exceptions=[StaleElementReferenceException]
+            self.chrome, _PATIENCE_SECONDS, ignored_exceptions=[StaleElementReferenceException]
         )
         waiting.until(lambda _: condition())
 

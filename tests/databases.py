@@ -53,8 +53,7 @@ class Databases:
 
     def __init__(self, named: str) -> None:
         self._named = named
-        self._altered: set[str] = set()
-        self._templates: set[str] = set()
+        self._made: set[str] = set()
         self._kept: dict[str, psycopg.Connection[tuple[Any, ...]]] = {}
         self._execute("postgres", f"CREATE DATABASE {_MIGRATED}")
         engine = make_engine(named.format(name=_MIGRATED))
@@ -88,11 +87,8 @@ class Databases:
             alter: is called with the URL of a migrated database.
         """
         name = f"{_SHARED}_{kind}"
-        if name not in self._altered:
-            self._execute("postgres", f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}")
-            alter(self._named.format(name=name))
+        if self._make_once(name, _MIGRATED, alter):
             self._execute(name, _REFUSE_DDL)
-            self._altered.add(name)
         return self._emptied(name)
 
     def template(self, kind: str, make: Callable[[str], object]) -> str:
@@ -103,16 +99,22 @@ class Databases:
             make: is called with the URL of an empty database.
         """
         name = f"template_{kind}"
-        if name not in self._templates:
-            self._execute("postgres", f"CREATE DATABASE {name} TEMPLATE template0")
-            make(self._named.format(name=name))
-            self._templates.add(name)
+        self._make_once(name, "template0", make)
         return name
 
     def close(self) -> None:
         """Close what is kept open from test to test."""
         for connection in self._kept.values():
             connection.close()
+
+    def _make_once(self, name: str, template: str, change: Callable[[str], object]) -> bool:
+        """Make a database unless it was made before; return whether it is new."""
+        if name in self._made:
+            return False
+        self._execute("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
+        change(self._named.format(name=name))
+        self._made.add(name)
+        return True
 
     def _emptied(self, name: str) -> str:
         self._execute(name, _EMPTY)

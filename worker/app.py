@@ -24,6 +24,7 @@ from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
 from artifact_pipeline.worker.lifecycle.workspace_signs import note_workspace
 from artifact_pipeline.worker.logs.formats import use_log_format
 from artifact_pipeline.worker.messages.answers import answer_for_database
+from artifact_pipeline.worker.messages.guarded import Hooks, nothing
 from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
 from artifact_pipeline.worker.messages.log_redaction import (
     log_upkeep_as_debug,
@@ -32,7 +33,6 @@ from artifact_pipeline.worker.messages.log_redaction import (
 )
 from artifact_pipeline.worker.messages.page_events import send_page_events
 from artifact_pipeline.worker.messages.receipt import record_on_receipt
-from artifact_pipeline.worker.messages.redis_channel import nothing
 from artifact_pipeline.worker.messages.refusals import keep_refusals
 from artifact_pipeline.worker.messages.revocations import cancel_on_revoke, cancel_when_revoked
 from artifact_pipeline.worker.messages.transports import guard_transport
@@ -57,9 +57,11 @@ app = make_app(_settings.broker)
 guard_transport(
     app,
     _settings.broker_url,
-    _liveness.note if _liveness else nothing,
-    _schema.may_take,
-    _handled.is_handled,
+    Hooks(
+        looked=_liveness.note if _liveness else nothing,
+        may_take=_schema.may_take,
+        is_handled=_handled.is_handled,
+    ),
 )
 # Make it the process's default app: its threads and children, and Celery's commands, all mean this
 # app.

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar
@@ -84,10 +85,20 @@ class LocateArtifacts:
         for found in self.candidates(artifact):
             if found.found_by is not FoundBy.ROW:
                 return found
-            known = _confirmed(found.object, self.reader.find(found.object.address))
-            if known is not None:
-                return replace(found, object=known)
+            with suppress(ObjectReplacedError):
+                return self.confirmed(found)
         raise ArtifactMissingError(f"{artifact}: not in the store")
+
+    def confirmed(self, found: FoundArtifact) -> FoundArtifact:
+        """Return the artifact as the bucket has it now, for one HEAD.
+
+        Raises:
+            ObjectReplacedError: the bucket has another object in its place, or none.
+        """
+        known = _confirmed(found.object, self.reader.find(found.object.address))
+        if known is None:
+            raise ObjectReplacedError
+        return replace(found, object=known)
 
     def of_job(self, job_id: int) -> list[FoundArtifact]:
         """Return all that there is of a job, for one LIST. Costs and errors: as `contents`."""
@@ -237,7 +248,7 @@ class _Search:
             if existing is not None:
                 yield FoundArtifact(
                     artifact=artifact,
-                    object=replace(existing, as_recorded=_as_recorded(existing, recorded)),
+                    object=_with_row(existing, recorded),
                     found_by=found_by,
                     scheme=Scheme.PREFIX if existing.address == own else Scheme.LEGACY,
                 )
@@ -279,14 +290,17 @@ def _confirmed(recorded: BucketObject | None, existing: BucketObject | None) -> 
     )
 
 
-def _as_recorded(existing: BucketObject, recorded: BucketObject | None) -> BucketObject | None:
-    """Return the object with the digests of its row, if nothing tells that they are others.
+def _with_row(existing: BucketObject, recorded: BucketObject | None) -> BucketObject:
+    """Add what the object's row says of its digests, if nothing tells that they are others.
 
     Some stores answer a write with another version than later looks, and objects that were moved
     have new ones. What the store says of the parts comes before what a row says.
     """
     if recorded is None or existing.size != recorded.size:
-        return None
+        return existing
     if existing.sha256 not in {None, recorded.sha256} or existing.checksum(SHA256) is not None:
-        return None
-    return replace(existing, sha256=recorded.sha256, checksums=recorded.checksums)
+        return existing
+    if (existing.sha256, existing.checksums) == (recorded.sha256, recorded.checksums):
+        return existing
+    as_recorded = replace(existing, sha256=recorded.sha256, checksums=recorded.checksums)
+    return replace(existing, as_recorded=as_recorded)

@@ -190,6 +190,9 @@ class InMemoryTarget:
         finally:
             self.is_busy = False
 
+    def has_part_of_another(self, source: BucketObject, range_size: int) -> bool:
+        return self.fetched is not None and not self.fetched.is_of(source, range_size)
+
     def discard(self) -> None:
         if self.is_busy:
             raise TargetBusyError

@@ -121,5 +121,11 @@ class ITarget(Protocol):
             WorkspaceUnavailableError: there is no place to write to.
         """
 
+    def has_part_of_another(self, source: BucketObject, range_size: int) -> bool:
+        """Return whether an attempt before has begun with another object, and not finished it.
+
+        `partial` would delete what it has fetched.
+        """
+
     def discard(self) -> None:
         """Delete what was fetched and not finished, unless another process holds it."""

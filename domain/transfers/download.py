@@ -13,7 +13,7 @@ from artifact_pipeline.domain.errors import (
     TargetExistsError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.found_artifacts import FoundArtifact
+from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, FoundBy
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer
 from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
 from artifact_pipeline.domain.ports.workspace import ITarget
@@ -71,6 +71,10 @@ class FetchArtifact:
         """
 
         def fetch_from(found: FoundArtifact) -> Downloaded:
+            if found.found_by is FoundBy.ROW and self.fetch.begins_anew(found.object, target):
+                # What was fetched is not deleted for what a row alone says: some stores answer
+                # a write with another version than later looks.
+                found = self.locate.confirmed(found)
             try:
                 if target.exists and self._exists_already(found, target, checkpoint):
                     # A kill as the file appeared may have left its other name.

@@ -5,7 +5,6 @@ import threading
 import time
 from contextvars import copy_context
 from datetime import timedelta
-from types import TracebackType
 from typing import Self
 
 from artifact_pipeline.domain.errors import LeaseLostError
@@ -52,12 +51,7 @@ class LeaseKeeper:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._ended.set()
         # A renewal that hangs must not keep a worker that is done; the thread is a daemon.
         self._thread.join(_JOIN_SECONDS)

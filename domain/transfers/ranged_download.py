@@ -88,7 +88,7 @@ class Fetch:
         if not replace and target.exists:
             raise TargetExistsError
         expected = source.as_recorded or source
-        range_size = self.reader.range_size(expected, self.range_size)
+        range_size = self._range_size(source)
         with target.partial(source, range_size) as partial:
             whole = _WholeFile(source, partial, self.reader.verifier(source))
             ranges = _Ranges(self, source, range_size, partial, checkpoint, progress)
@@ -102,6 +102,13 @@ class Fetch:
             checkpoint()
             partial.finish(replace=replace)
         return Fetched(source.size, sha256, ranges.bytes_fetched)
+
+    def begins_anew(self, source: BucketObject, target: ITarget) -> bool:
+        """Return whether an attempt before has fetched a part of another object."""
+        return target.has_part_of_another(source, self._range_size(source))
+
+    def _range_size(self, source: BucketObject) -> int:
+        return self.reader.range_size(source.as_recorded or source, self.range_size)
 
 
 def _may_be_proven(source: BucketObject, ranges: int) -> bool:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from types import TracebackType
 from typing import Self
 
 from artifact_pipeline.domain.errors import LeaseLostError
@@ -107,12 +106,7 @@ class SharedLease(LeaseKeeper):
         self._renewals.add(self)
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._renewals.remove(self)
 
 

@@ -16,9 +16,10 @@ from artifact_pipeline.tasks.routing import CONFIGS
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from tests.brokers.stack import deployed_on
 from tests.cli.commands import Command
-from tests.faults.brokers import StormBroker
+from tests.faults.storm_broker import StormBroker
 from tests.integration.deployment import Deployment
-from tests.integration.fuzzing import SECRET, Fuzzer
+from tests.integration.envelopes import SECRET
+from tests.integration.fuzzing import Fuzzer
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 _HOSTILE = 60

@@ -8,7 +8,7 @@ from typing import Any, Self
 from artifact_pipeline.tasks.broker import Broker
 from artifact_pipeline.tasks.keys import use_broker
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack
-from tests.faults.brokers import StormBroker
+from tests.faults.storm_broker import StormBroker
 from tests.integration.deployment import Deployment
 
 

@@ -17,7 +17,7 @@ from artifact_pipeline.worker.messages.redis_channel import take_in_messages_onl
 from tests.cli.commands import Command
 from tests.cli.doctor_steps import found
 from tests.cli.shelf import Shelf
-from tests.integration.fuzzing import envelope
+from tests.integration.envelopes import envelope
 
 pytestmark = pytest.mark.processes
 

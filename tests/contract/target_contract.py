@@ -122,6 +122,23 @@ class TargetContract:
         with adapter.target.partial(other, RANGE) as partial:
             assert missing(partial) == [0, 1, 2, 3]
 
+    @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+    def test_one_knows_before_whether_another_object_is_begun_anew(
+        self, adapter: Adapter, other: BucketObject
+    ) -> None:
+        # Given nothing
+        assert not adapter.target.has_part_of_another(THERE, RANGE)
+        # And then a part
+        with adapter.target.partial(THERE, RANGE) as partial:
+            fetch(partial, 0)
+            assert adapter.again().has_part_of_another(other, RANGE)
+        assert not adapter.target.has_part_of_another(THERE, RANGE)
+        assert adapter.target.has_part_of_another(other, RANGE)
+        assert adapter.target.has_part_of_another(THERE, RANGE + 1)
+        # And then the file
+        finish(adapter.target)
+        assert not adapter.target.has_part_of_another(other, RANGE)
+
     def test_with_ranges_of_another_size_it_is_begun_anew(self, adapter: Adapter) -> None:
         with adapter.target.partial(THERE, RANGE) as partial:
             fetch(partial, 0, 1, 2, 3)

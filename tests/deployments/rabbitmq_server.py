@@ -3,7 +3,6 @@
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import amqp
@@ -78,13 +77,8 @@ class RabbitMq(ManagedProcess):
             self._exit = started.pop_all()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        super().__exit__(exc_type, exc, traceback)
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         self._exit.close()
 
     @property

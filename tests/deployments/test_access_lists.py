@@ -35,7 +35,7 @@ from tests.deployments.deployed import RedisStack, a_config
 from tests.deployments.redis_server import RedisServer
 from tests.image import ROOT
 from tests.integration.deployment import Deployment
-from tests.integration.fuzzing import envelope
+from tests.integration.envelopes import envelope
 from tests.sql.batch_steps import History, config_of
 
 pytestmark = pytest.mark.processes

@@ -12,7 +12,7 @@ from redis.exceptions import ResponseError
 
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
-from tests.integration.fuzzing import envelope
+from tests.integration.envelopes import envelope
 from tests.worker.channel_steps import take
 
 pytestmark = pytest.mark.processes

@@ -18,9 +18,7 @@ from artifact_pipeline.worker.sql.artifacts import SqlArtifacts
 from artifact_pipeline.worker.sql.engine import autocommit, make_engine, transaction
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
-from artifact_pipeline.worker.sql.tables import (
-    TransferRow,
-)
+from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.requests import SessionRequests, request_upload
 from tests.contract.transfer_steps import published

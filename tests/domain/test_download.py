@@ -1,6 +1,8 @@
 """A download: found, fetched, and there."""
 
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -14,6 +16,7 @@ from artifact_pipeline.domain.fakes import InMemoryReader, InMemoryTarget
 from artifact_pipeline.domain.fakes.objects import InMemoryVerifier
 from artifact_pipeline.domain.model.artifacts import Scheme
 from artifact_pipeline.domain.model.found_artifacts import FoundBy
+from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 from tests.domain.world import CONFIG, CONFIG_KEY, JOB, RESULTS, World
@@ -129,6 +132,25 @@ class TestFromTheFirstPlaceThatHasIt:
             Scheme.LEGACY,
         )
         assert target.content == b"old"
+
+    def test_what_was_fetched_is_used_although_the_row_has_another_version(
+        self, world: World
+    ) -> None:
+        # Given a store that answers a write with another version than later looks
+        row = world.artifacts.rows[CONFIG]
+        world.artifacts.write(replace(row, object=replace(row.object, version="of the write")))
+        # And an attempt that was killed after the first of two ranges
+        target, content = InMemoryTarget(), b"the job's config"
+        there = world.reader.find(ObjectAddress(world.reader.bucket, CONFIG_KEY))
+        assert there is not None
+        with target.partial(there, 8) as partial:
+            partial.write(0, content[:8])
+            partial.mark(0, sha256(content[:8]).digest())
+        # When
+        downloaded = world.fetch(CONFIG, target, replace=False, checkpoint=lambda: None)
+        # Then
+        assert (target.content, downloaded.bytes_fetched) == (content, 8)
+        assert [(read.start, read.stop) for read in world.reader.reads] == [(8, 16)]
 
     def test_a_file_gives_way_where_it_is_told_to(self, world: World) -> None:
         target = InMemoryTarget(b"another")

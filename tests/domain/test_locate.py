@@ -46,6 +46,15 @@ class TestOne:
         assert found.object.sha256 == recorded.sha256
         assert found.object.checksums == (recorded.checksum,)
 
+    def test_a_row_adds_nothing_to_the_object_that_it_names(self, world: World) -> None:
+        # Given a row without a checksum of parts
+        world.workspace.contents[CONFIG] = b"recorded"
+        world.upload()
+        row = world.artifacts.rows[CONFIG]
+        world.artifacts.rows[CONFIG] = replace(row, object=replace(row.object, checksum=None))
+        # When / Then
+        assert next(world.locate.candidates(CONFIG)).object.as_recorded is None
+
     def test_each_place_in_its_order(self, world: World) -> None:
         # Given the artifact in all of them
         world.workspace.contents[CONFIG] = b"recorded"

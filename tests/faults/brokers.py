@@ -4,12 +4,11 @@ import json
 import struct
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import amqp
@@ -25,7 +24,8 @@ from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.queues import QUEUES, redis_messages
 from tests.faults.sqs_broker import SqsBroker
-from tests.integration import fuzzing
+from tests.faults.storm_broker import Action, ForAWhile, Started, StormBroker
+from tests.integration import envelopes
 
 
 @dataclass(frozen=True)
@@ -38,70 +38,7 @@ class Place:
     database: str = ""
 
 
-Action = Callable[[], object]
-ForAWhile = Callable[[Action], object]
-
-
-class StormBroker(Protocol):
-    """A broker under faults.
-
-    Attributes:
-        broker: as workers reach it, perhaps through a proxy.
-        direct: as the test reaches it, past every fault.
-        environment: of AWS, where the broker's URL does not say where it is.
-        forgets: names of faults after which it may lack messages that no worker has received.
-    """
-
-    broker: Broker
-    direct: Broker
-    environment: Mapping[str, str]
-    forgets: frozenset[str]
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
-
-    def faults(self, for_a_while: ForAWhile, rng: Random) -> Mapping[str, Action]:
-        """Return what can happen to it. Args: `for_a_while` ends what it is given by `heal`."""
-        ...
-
-    def heal(self) -> None: ...
-
-    def messages(self) -> dict[str, int]:
-        """Return how many there are in each queue, and how many are not acknowledged."""
-        ...
-
-    def inject(self, queue: str, element: bytes) -> None:
-        """Put an element into a queue, as anyone can who reaches the broker."""
-        ...
-
-
-class _Started:
-    """What is started with the broker, and ends with it."""
-
-    environment: Mapping[str, str] = {}
-
-    def __init__(self) -> None:
-        self._exit = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._exit.close()
-
-
-class ValkeyBroker(_Started):
+class ValkeyBroker(Started):
     """The embedded Valkey behind a proxy."""
 
     forgets = frozenset({"broker flushed"})
@@ -141,7 +78,7 @@ class ValkeyBroker(_Started):
             client.flushall()
 
 
-class SentinelBroker(_Started):
+class SentinelBroker(Started):
     """Two of Debian's Redis servers with three sentinels."""
 
     # A replica may lack what its master had just taken.
@@ -178,7 +115,7 @@ class SentinelBroker(_Started):
             action(client)
 
 
-class RabbitMqBroker(_Started):
+class RabbitMqBroker(Started):
     """Debian's RabbitMQ behind a proxy, with quorum queues."""
 
     # Version 3.10 forgets what is in a queue that was declared within a second before the kill.
@@ -265,7 +202,7 @@ def _as_message(element: bytes) -> Any:
 
 
 def _has_usual_properties(envelope: dict[str, Any]) -> bool:
-    usual = {**fuzzing.envelope(b"", "")["properties"], "correlation_id": None}
+    usual = {**envelopes.envelope(b"", "")["properties"], "correlation_id": None}
     given = envelope.get("properties")
     return isinstance(given, dict) and {**given, "correlation_id": None} == usual
 

@@ -1,10 +1,8 @@
 """PostgreSQL as the broker of a storm: the database of the requests itself."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from random import Random
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
@@ -14,19 +12,19 @@ from artifact_pipeline.tasks.pgmq_queues import SEND, channel_of, packed, table_
 from tests.faults.postgres import RestartablePostgres
 from tests.faults.proxy import TcpProxy
 from tests.faults.queues import QUEUES
+from tests.faults.storm_broker import Action, ForAWhile, Started
 
 _TABLES = [table_of(queue) for queue in QUEUES]
 
 
-class PgmqBroker:
+class PgmqBroker(Started):
     """The queues in a database, behind a proxy of their own."""
 
     # Bare messages are there alone.
     forgets = frozenset({"queues purged"})
-    environment: Mapping[str, str] = {}
 
     def __init__(self, postgres: RestartablePostgres, database: str) -> None:
-        self._exit = ExitStack()
+        super().__init__()
         self._postgres = postgres
         self._database = database
         self.proxy = self._exit.enter_context(TcpProxy(postgres.socket))
@@ -37,22 +35,7 @@ class PgmqBroker:
             for queue in QUEUES:
                 channel.connection.create(queue)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._exit.close()
-
-    def faults(
-        self,
-        for_a_while: Callable[[Callable[[], object]], object],
-        rng: Random,  # noqa: ARG002 - of the port
-    ) -> Mapping[str, Callable[[], object]]:
+    def faults(self, for_a_while: ForAWhile, rng: Random) -> Mapping[str, Action]:  # noqa: ARG002 - of the port
         return {
             "queues purged": self._purge,
             "broker cut": self.proxy.cut,

@@ -10,7 +10,6 @@ import tempfile
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import psycopg
@@ -61,12 +60,7 @@ class RestartablePostgres:
             self._exit = started.pop_all()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._exit.close()
 
     def url(self, database: str, port: int | None = None) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 Upstream = tuple[str, int] | Path
@@ -54,12 +53,7 @@ class TcpProxy:
         self._run(self._heal())
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._run(self._refuse())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

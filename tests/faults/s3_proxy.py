@@ -8,7 +8,6 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
-from types import TracebackType
 from typing import Any, Self
 
 from tests.faults.s3_faults import Hold, S3Fault, S3Faults
@@ -51,12 +50,7 @@ class FaultyS3(S3Faults):
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._server.shutdown()
         self._thread.join()
         with self._lock:

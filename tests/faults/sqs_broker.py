@@ -1,12 +1,11 @@
 """Amazon SQS as the broker of a storm: moto's, behind a proxy."""
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from random import Random
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from unittest.mock import patch
 
 import boto3
@@ -15,6 +14,7 @@ from artifact_pipeline.tasks import sqs_transport
 from artifact_pipeline.tasks.broker import Broker
 from tests.faults.proxy import TcpProxy
 from tests.faults.queues import QUEUES
+from tests.faults.storm_broker import Action, ForAWhile, Started
 from tests.servers import Moto
 
 _REGION = "us-east-1"
@@ -23,23 +23,19 @@ _LONGEST = 500_000
 _NO_CONTROLS = dict.fromkeys({*range(32)} - {9, 10, 13})
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
-class SqsBroker:
+class SqsBroker(Started):
     """moto's queues, which it keeps in memory."""
 
     forgets = frozenset({"queues purged", "broker killed"})
 
     def __init__(self, directory: Path) -> None:
-        self._exit = ExitStack()
+        super().__init__()
         directory.mkdir(parents=True, exist_ok=True)
         self.server = self._exit.enter_context(Moto(directory))
         self.proxy = self._exit.enter_context(TcpProxy(("127.0.0.1", self.server.port)))
         self.broker = self.direct = Broker(url="sqs://")
         # The URL has no address: as with AWS, workers and tests get it from the environment.
-        self.environment: Mapping[str, str] = {
+        self.environment = {
             "AWS_ENDPOINT_URL_SQS": f"http://127.0.0.1:{self.proxy.port}",
             "AWS_DEFAULT_REGION": _REGION,
             "AWS_ACCESS_KEY_ID": "tests",
@@ -61,31 +57,9 @@ class SqsBroker:
             queue: self._client.create_queue(QueueName=queue)["QueueUrl"] for queue in QUEUES
         }
 
-    def restart(self, meanwhile: Callable[[], object]) -> None:
-        """Lose all messages, and the queues of notes: workers create them again."""
-        self.server.kill()
-        meanwhile()
-        self.server.start()
-        self._create()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._exit.close()
-
-    def faults(
-        self,
-        for_a_while: Callable[[Callable[[], object]], object],
-        rng: Random,  # noqa: ARG002 - of the port
-    ) -> Mapping[str, Callable[[], object]]:
+    def faults(self, for_a_while: ForAWhile, rng: Random) -> Mapping[str, Action]:  # noqa: ARG002 - of the port
         return {
-            "broker killed": lambda: self.restart(_nothing),
+            "broker killed": self._restart,
             "queues purged": self._purge,
             "broker away": lambda: for_a_while(self.proxy.refuse),
             "broker cut": self.proxy.cut,
@@ -108,6 +82,12 @@ class SqsBroker:
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
         return sum(int(answer["Attributes"][name]) for name in names)
+
+    def _restart(self) -> None:
+        """Lose all messages, and the queues of notes: workers create them again."""
+        self.server.kill()
+        self.server.start()
+        self._create()
 
     def _purge(self) -> None:
         for url in self._urls.values():

@@ -11,12 +11,12 @@ from artifact_pipeline.worker.file_store.platform import FileUploadLocations
 from artifact_pipeline.worker.file_store.versions import FileObjectVersions
 from tests.contract import (
     copier_contract,
+    copier_steps,
     reader_contract,
     store_contract,
     upload_locations_contract,
     versions_contract,
 )
-from tests.contract.copier_contract import SMALL, copy
 from tests.file_store.steps import Shelf
 from tests.s3.steps import KEY
 
@@ -45,13 +45,13 @@ class TestReader(reader_contract.ObjectReaderContract):
         )
 
     def test_what_is_archived_is_found_and_not_read(self, adapter: reader_contract.Adapter) -> None:
-        assert not adapter.stored(SMALL).is_archived
+        assert not adapter.stored(copier_steps.SMALL).is_archived
 
 
 class TestCopier(copier_contract.AnyCopierContract, copier_contract.FencedCopierContract):
     @pytest.fixture
-    def adapter(self, shelf: Shelf) -> copier_contract.Adapter:
-        return copier_contract.Adapter(
+    def adapter(self, shelf: Shelf) -> copier_steps.Adapter:
+        return copier_steps.Adapter(
             shelf.copier,
             shelf.reader,
             shelf.put,
@@ -64,17 +64,17 @@ class TestCopier(copier_contract.AnyCopierContract, copier_contract.FencedCopier
         )
 
     @pytest.mark.parametrize("wanted", ["STANDARD_IA", "GLACIER"])
-    def test_a_storage_class_is_refused(
-        self, adapter: copier_contract.Adapter, wanted: str
-    ) -> None:
-        source = adapter.stored(SMALL)
+    def test_a_storage_class_is_refused(self, adapter: copier_steps.Adapter, wanted: str) -> None:
+        source = adapter.stored(copier_steps.SMALL)
         with pytest.raises(UnsupportedByStoreError, match=f"no storage class {wanted}"):
-            copy(adapter.copier, source, tier_name=wanted)
+            copier_steps.copy(adapter.copier, source, tier_name=wanted)
         assert adapter.body(KEY) is None
 
-    def test_the_class_of_all_is_taken(self, adapter: copier_contract.Adapter) -> None:
-        source = adapter.stored(SMALL)
-        assert copy(adapter.copier, source, tier_name="STANDARD").tier_name == "STANDARD"
+    def test_the_class_of_all_is_taken(self, adapter: copier_steps.Adapter) -> None:
+        source = adapter.stored(copier_steps.SMALL)
+        assert (
+            copier_steps.copy(adapter.copier, source, tier_name="STANDARD").tier_name == "STANDARD"
+        )
 
 
 @pytest.fixture

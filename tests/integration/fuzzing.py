@@ -3,8 +3,6 @@
 Each is invalid by construction, and would upload the victim's artifact if it were taken for valid.
 """
 
-import base64
-import json
 import pickle
 import random
 import zlib
@@ -18,9 +16,8 @@ from typing import Any
 from uuid import UUID
 
 from artifact_pipeline.tasks.routing import CONFIGS, DISPATCH, RESULTS, UNROUTED, UPKEEP
+from tests.integration.envelopes import KNOWN, SECRET, as_base64, as_json, envelope
 
-SECRET = "https://user:hunter2@host/key?X-Amz-Signature=abc"
-KNOWN = "artifacts.upload_job_config"
 _QUEUES = (CONFIGS, RESULTS, UPKEEP, UNROUTED, f"{CONFIGS}\x06\x163", f"{RESULTS}\x06\x169")
 _RUN_TASK = "artifacts.upload_run_results"
 _OF_CELERY = ("map", "starmap", "chunks", "chain", "group", "chord", "chord_unlock", "accumulate")
@@ -76,24 +73,6 @@ _WRONG_TEXTS: tuple[tuple[_Path, tuple[str, ...]], ...] = (
 )
 # What others say of the arguments, and of the task's name.
 _QUOTED = tuple((("headers", name), SECRET) for name in ("argsrepr", "kwargsrepr", "shadow"))
-
-
-def envelope(body: bytes, request_id: str) -> dict[str, Any]:
-    """A message as Celery's producers put it into a list; a valid one with a valid body."""
-    return {
-        "body": _base64(body),
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": {"lang": "py", "task": KNOWN, "id": request_id, "root_id": request_id},
-        "properties": {
-            "correlation_id": request_id,
-            "delivery_mode": 2,
-            "delivery_info": {"exchange": "", "routing_key": CONFIGS},
-            "priority": 0,
-            "body_encoding": "base64",
-            "delivery_tag": "always the same",
-        },
-    }
 
 
 @dataclass(frozen=True)
@@ -158,7 +137,7 @@ class Fuzzer:
     def _valid_but(self, *changes: tuple[_Path, object]) -> bytes:
         """A valid envelope with other values in these places."""
         request_id = str(UUID(int=self._random.getrandbits(128)))
-        changed = envelope(_dumped([[], self._ids, {}]), request_id)
+        changed = envelope(as_json([[], self._ids, {}]), request_id)
         for path, value in changes:
             part = changed
             for step in path[:-1]:
@@ -166,7 +145,7 @@ class Fuzzer:
             part[path[-1]] = value
             if value is _GONE:
                 del part[path[-1]]
-        return _dumped(changed)
+        return as_json(changed)
 
     def _garbage(self) -> bytes:
         rubbish = self._random.randbytes(self._random.randrange(2_000))
@@ -185,7 +164,7 @@ class Fuzzer:
                 b"[" * depth,
                 b'{"headers":' * depth + b"1" + b"}" * depth,
                 b'{"headers":' + b"9" * depth + b"}",
-                _dumped(self._random.choice(_VALUES)),
+                as_json(self._random.choice(_VALUES)),
             ]
         )
 
@@ -209,11 +188,11 @@ class Fuzzer:
             {"__type__": "bytes", "__value__": SECRET},
         ]
         raw = [
-            *map(_dumped, bodies),
+            *map(as_json, bodies),
             *(b"\xff\xfe", b"[[], {", b"[" * 20_000, SECRET.encode()),
             b'[[], {"job_id": ' + b"9" * 5_000 + b"}, {}]",
         ]
-        return self._valid_but((("body",), _base64(self._random.choice(raw))))
+        return self._valid_but((("body",), as_base64(self._random.choice(raw))))
 
     def _wanting_more(self) -> bytes:
         """Something else to run, in the places where Celery looks for it."""
@@ -226,9 +205,9 @@ class Fuzzer:
         # Celery's own task of that name calls another one, and its strategy trusts every body.
         mapped = self._random.choice([[[more, [*self._ids.values()]], {}, {}], [1]])
         changes: list[list[tuple[_Path, object]]] = [
-            [linked, (("headers", name), value), (("body",), _base64(_dumped([[], ids, {}])))],
-            [linked, (("body",), _base64(_dumped([[], ids, {name: value}])))],
-            [(("headers", "task"), "celery.map"), (("body",), _base64(_dumped(mapped)))],
+            [linked, (("headers", name), value), (("body",), as_base64(as_json([[], ids, {}])))],
+            [linked, (("body",), as_base64(as_json([[], ids, {name: value}])))],
+            [(("headers", "task"), "celery.map"), (("body",), as_base64(as_json(mapped)))],
         ]
         return self._valid_but(*self._random.choice(changes))
 
@@ -238,7 +217,7 @@ class Fuzzer:
             ["application/x-python-serialize", "pickle", "application/data", "application/json"]
         )
         message = self._valid_but(
-            (("body",), _base64(pickled)),
+            (("body",), as_base64(pickled)),
             (("content-type",), content_type),
             (("content-encoding",), self._random.choice(["binary", "utf-8"])),
         )
@@ -248,7 +227,7 @@ class Fuzzer:
         name = self._random.choice(["os.system", "artifacts.upload_job_confg", "x" * 255, "ärger"])
         body = self._random.choice([[[SECRET], {}, {}], [1], SECRET, None])
         return self._valid_but(
-            (("headers", "task"), name), (("body",), _base64(_dumped(body))), *_QUOTED
+            (("headers", "task"), name), (("body",), as_base64(as_json(body))), *_QUOTED
         )
 
     def _wrong_arguments(self) -> bytes:
@@ -269,7 +248,7 @@ class Fuzzer:
                 (DISPATCH, [SECRET], {}),
             ]
         )
-        body = _base64(_dumped([args, kwargs, None]))
+        body = as_base64(as_json([args, kwargs, None]))
         return self._valid_but((("headers", "task"), task), (("body",), body), *_QUOTED)
 
     def _too_late_or_too_early(self) -> bytes:
@@ -290,7 +269,7 @@ class Fuzzer:
 
     def _huge(self) -> bytes:
         body = [[], {**self._ids, "url": "x" * 7_500_000}, {}]
-        return self._valid_but((("body",), _base64(_dumped(body))))
+        return self._valid_but((("body",), as_base64(as_json(body))))
 
 
 class _Bomb:
@@ -306,12 +285,4 @@ class _Bomb:
 @cache
 def _bomb(size: int) -> str:
     """Return a body that takes 40 times as much memory when it is decompressed."""
-    return _base64(zlib.compress(b" " * size * 40))
-
-
-def _base64(body: bytes) -> str:
-    return base64.b64encode(body).decode()
-
-
-def _dumped(value: object) -> bytes:
-    return json.dumps(value).encode()
+    return as_base64(zlib.compress(b" " * size * 40))

@@ -20,7 +20,8 @@ from artifact_pipeline.tasks.routing import CONFIGS
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
 from tests.integration.deployment import Deployment
-from tests.integration.fuzzing import Fuzzer, envelope
+from tests.integration.envelopes import envelope
+from tests.integration.fuzzing import Fuzzer
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 SEED = 20_251_023

@@ -18,8 +18,8 @@ from artifact_pipeline.tasks.routing import CONFIGS
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack
 from tests.integration.deployment import Deployment
+from tests.integration.envelopes import KNOWN, SECRET, envelope
 from tests.integration.events import listening
-from tests.integration.fuzzing import KNOWN, SECRET, envelope
 
 CREATED_AT = datetime(2025, 10, 23, 21, 15, 0, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from artifact_pipeline.worker.s3.checksums import as_base64, composite
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
-from tests.contract.copier_contract import OLD_KEY
+from tests.contract.copier_steps import OLD_KEY
 from tests.s3.steps import KEY, PART, answer_instead, answer_of, client_at, random_bytes
 
 SMALL = random_bytes(PART)

@@ -1,14 +1,17 @@
 """The limit on bytes per second, by a clock of the test's own."""
 
-from threading import Thread
+from collections import defaultdict
+from threading import Thread, current_thread
+from time import sleep
 
 import pytest
 from mypy_boto3_s3 import S3Client
 
+from artifact_pipeline.domain.errors import LeaseLostError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.s3.bandwidth import UNLIMITED, Bandwidth
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
-from tests.s3.steps import KEY, put, random_bytes, store_of
+from tests.s3.steps import KEY, Progress, put, random_bytes, store_of
 
 MIB = 1024 * 1024
 
@@ -54,7 +57,7 @@ def test_a_large_body_is_sent_at_once_and_the_next_waits_for_it() -> None:
     bandwidth.take(16 * MIB)
     assert clock.slept == []
     bandwidth.take(1)
-    assert clock.slept == [pytest.approx(15)]
+    assert sum(clock.slept) == pytest.approx(15)
 
 
 def test_a_pause_saves_no_more_than_a_second() -> None:
@@ -73,8 +76,12 @@ def test_a_pause_saves_no_more_than_a_second() -> None:
 
 def test_threads_share_it() -> None:
     # Given a clock that stands, and eight threads
-    waits: list[float] = []
-    bandwidth = Bandwidth(bytes_per_second=MIB, clock=lambda: 0.0, sleep=waits.append)
+    waits: dict[Thread, float] = defaultdict(float)
+
+    def wait(seconds: float) -> None:
+        waits[current_thread()] += seconds
+
+    bandwidth = Bandwidth(bytes_per_second=MIB, clock=lambda: 0.0, sleep=wait)
     threads = [Thread(target=bandwidth.take, args=(MIB,)) for _ in range(8)]
     # When each sends what a second allows
     for thread in threads:
@@ -82,7 +89,41 @@ def test_threads_share_it() -> None:
     for thread in threads:
         thread.join()
     # Then each waits for those before it
-    assert sorted(waits) == [pytest.approx(seconds) for seconds in range(1, 7)]
+    assert sorted(waits.values()) == [pytest.approx(seconds) for seconds in range(1, 7)]
+
+
+def test_who_waits_looks_whether_to_go_on_and_takes_nothing_if_not() -> None:
+    # Given a body that is to be paid for
+    clock = Clock()
+    bandwidth = limited(clock)
+    bandwidth.take(16 * MIB)
+    looks = iter([None, None, LeaseLostError()])
+
+    def go_on() -> None:
+        if error := next(looks):
+            raise error
+
+    # When the lease of the next one is lost while it waits
+    with pytest.raises(LeaseLostError):
+        bandwidth.take(100 * MIB, go_on)
+    # Then it has waited no longer, and the one after waits only for the first
+    assert sum(clock.slept) == pytest.approx(1)
+    bandwidth.take(1)
+    assert sum(clock.slept) == pytest.approx(15)
+
+
+@pytest.mark.parametrize(("limit", "size"), [(None, 256), (4096, 256), (1024, 128)])
+def test_pieces_are_small_where_the_limit_is_low(limit: int | None, size: int) -> None:
+    assert Bandwidth(bytes_per_second=limit).piece(256) == size
+
+
+def test_an_upload_that_is_stopped_waits_for_no_thread(s3_client: S3Client, bucket: str) -> None:
+    # Given parts that would wait for days, and a lease that is lost before the third of them
+    bandwidth = Bandwidth(bytes_per_second=8, clock=lambda: 0.0, sleep=lambda _: sleep(0.001))
+    store = store_of(s3_client, bucket, part_size=MIB, bandwidth=bandwidth)
+    # When, then it ends
+    with pytest.raises(LeaseLostError):
+        put(store, random_bytes(9 * MIB), Progress(lost_at=3))
 
 
 def test_every_body_takes_its_bytes(s3_client: S3Client, bucket: str) -> None:

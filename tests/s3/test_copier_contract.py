@@ -15,14 +15,8 @@ from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from tests.buckets import create_bucket
-from tests.contract.copier_contract import (
-    SMALL,
-    Adapter,
-    FencedCopierContract,
-    ObjectCopierContract,
-    copy,
-    each_size,
-)
+from tests.contract.copier_contract import FencedCopierContract, ObjectCopierContract
+from tests.contract.copier_steps import SMALL, Adapter, copy, each_size
 from tests.s3.steps import KEY, MIB, client_at
 from tests.servers import Moto
 

@@ -9,7 +9,7 @@ from mypy_boto3_s3 import S3Client
 from artifact_pipeline.domain.errors import AccessDeniedError
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
-from tests.contract.copier_contract import OLD_KEY, copy
+from tests.contract.copier_steps import OLD_KEY, copy
 from tests.s3.copying_steps import (
     CONTENT,
     PARTS,

@@ -19,7 +19,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
 from artifact_pipeline.worker.s3.encryption import Encryption
-from tests.contract.copier_contract import copy
+from tests.contract.copier_steps import copy
 from tests.s3.copying_steps import (
     CONTENT,
     SMALL,

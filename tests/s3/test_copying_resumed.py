@@ -11,7 +11,7 @@ from mypy_boto3_s3 import S3Client
 from artifact_pipeline.domain.errors import LeaseLostError
 from artifact_pipeline.domain.model.objects import BucketObject
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
-from tests.contract.copier_contract import copy
+from tests.contract.copier_steps import copy
 from tests.s3.copying_steps import (
     CONTENT,
     PARTS,

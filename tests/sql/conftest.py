@@ -6,6 +6,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from artifact_pipeline.worker.embedded.servers import Valkey
+from tests.databases import Databases
+from tests.sql.copies import Copies
 from tests.sql.producer import Sent, producing_to, sent_to
 
 
@@ -14,6 +16,12 @@ def _no_celery_app(monkeypatch: pytest.MonkeyPatch) -> None:
     """Celery's default app is the whole process's: each test begins without one."""
     monkeypatch.setattr("celery._state.default_app", None)
     monkeypatch.setattr("celery._state._tls.current_app", None)
+
+
+@pytest.fixture(scope="session")
+def copies(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """Copies of databases that are made once."""
+    return Copies(databases, tmp_path_factory.mktemp("copies"))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from shutil import copy
 
 import pytest
 from sqlalchemy import Engine, delete, insert, select, text, update
@@ -20,7 +19,7 @@ from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.lists import malformed_ids
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.contract.transfer_steps import published
-from tests.databases import Databases
+from tests.sql.copies import Copies
 from tests.sql.migration_steps import move
 
 GOOD = {"job_id": 12, "run_id": 4, "kind": "run_results", "direction": "upload"}
@@ -39,35 +38,11 @@ CONSTRAINTS = {
 every_wrong_one = pytest.mark.parametrize("name", WRONG)
 
 
-@pytest.fixture(scope="module")
-def older_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("older") / "older.db"
-    _make_older(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
-def older(
-    request: pytest.FixtureRequest, databases: Databases, older_file: Path, tmp_path: Path
-) -> Iterator[Engine]:
+def older(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) -> Iterator[Engine]:
     """A copy of a database of the version before the constraints."""
-    if request.param == "sqlite":
-        yield from _engine(f"sqlite:///{copy(older_file, tmp_path)}")
-    else:
-        with databases.fresh(databases.template("older", _make_older)) as url:
-            yield from _engine(url)
-
-
-def _make_older(url: str) -> None:
-    engine = make_engine(url)
-    move(engine, "0006")
-    engine.dispose()
-
-
-def _engine(url: str) -> Iterator[Engine]:
-    engine = make_engine(url)
-    yield engine
-    engine.dispose()
+    with copies.of("older", lambda made: move(made, "0006"), request.param, tmp_path) as engine:
+        yield engine
 
 
 @pytest.fixture(params=["sqlite_url", "fresh_postgres_url"])

@@ -6,7 +6,6 @@ The platform's part is played in plain SQL, on tables as its own migrations make
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from shutil import copy
 from typing import Any
 
 import pytest
@@ -18,11 +17,11 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.artifacts import SqlArtifacts, write_artifact
-from artifact_pipeline.worker.sql.engine import make_engine, transaction
+from artifact_pipeline.worker.sql.engine import transaction
 from artifact_pipeline.worker.sql.migrate import upgrade
 from artifact_pipeline.worker.sql.platform import SqlJobs, SqlRuns
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
-from tests.databases import Databases
+from tests.sql.copies import Copies
 from tests.sql.platform_ddl import make_platform
 from tests.sql.steps import CONFIG, HOUR, RESULTS, UPLOAD, claimed, stored_artifact
 
@@ -54,39 +53,19 @@ UPDATED_LONG_AGO = "2025-10-23 21:16:30.000000"
 each_artifact = pytest.mark.parametrize("artifact", NAMES, ids=lambda each: each.kind.value)
 
 
-@pytest.fixture(scope="module")
-def platform_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("platform") / "platform.db"
-    _make_platform(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
-def engine(
-    request: pytest.FixtureRequest, databases: Databases, platform_file: Path, tmp_path: Path
-) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) -> Iterator[Engine]:
     """Of a copy of the platform's database, with the pipeline's tables beside its own."""
-    if request.param == "sqlite":
-        yield from _engine(f"sqlite:///{copy(platform_file, tmp_path)}")
-    else:
-        with databases.fresh(databases.template("platform", _make_platform)) as url:
-            yield from _engine(url)
+    with copies.of("platform", _make_platform, request.param, tmp_path) as engine:
+        yield engine
 
 
-def _engine(url: str) -> Iterator[Engine]:
-    engine = make_engine(url)
-    yield engine
-    engine.dispose()
-
-
-def _make_platform(url: str) -> None:
-    engine = make_engine(url)
+def _make_platform(engine: Engine) -> None:
     make_platform(engine)
     upgrade(engine)
     with engine.begin() as connection:
         for table in ("jobs", "runs"):
             connection.execute(text(f"UPDATE {table} SET updated_at = '{UPDATED_LONG_AGO}'"))  # noqa: S608 - ours
-    engine.dispose()
 
 
 def url_of(artifact: Artifact) -> str:

@@ -21,7 +21,7 @@ from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from tests.buckets import create_bucket
-from tests.contract import copier_contract, store_contract
+from tests.contract import copier_steps, store_contract
 from tests.s3.steps import PART, Progress, client_at, put, store_of
 from tests.s3.test_store_contract import _body, _described
 from tests.stores.lacking import Lack, LackingStore
@@ -140,7 +140,7 @@ def store_adapter(on: Lacking) -> store_contract.Adapter:
     )
 
 
-def copier_adapter(on: Lacking) -> copier_contract.Adapter:
+def copier_adapter(on: Lacking) -> copier_steps.Adapter:
     def stored(address: ObjectAddress, body: bytes) -> None:
         # As uploads leave it, where the store answers no checksum.
         metadata = {"sha256": sha256(body).hexdigest()}
@@ -151,7 +151,7 @@ def copier_adapter(on: Lacking) -> copier_contract.Adapter:
         described = {**described, "Metadata": metadata}
         on.direct.put_object(Bucket=address.bucket, Key=address.key, Body=body, **described)
 
-    return copier_contract.Adapter(
+    return copier_steps.Adapter(
         on.copier,
         on.reader,
         stored,

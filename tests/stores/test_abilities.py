@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from artifact_pipeline.domain.errors import ArchivedError
-from tests.contract import copier_contract, store_contract
+from tests.contract import copier_contract, copier_steps, store_contract
 from tests.s3.steps import KEY, MIB
 from tests.servers import Moto
 from tests.stores.abilities_steps import (
@@ -41,13 +41,13 @@ class TestObjectStore(store_contract.ObjectStoreContract):
 @pytest.mark.parametrize("on", ["bare"], indirect=True)
 class TestObjectCopier(copier_contract.ObjectCopierContract):
     @pytest.fixture
-    def adapter(self, on: Lacking) -> copier_contract.Adapter:
+    def adapter(self, on: Lacking) -> copier_steps.Adapter:
         return copier_adapter(on)
 
     @pytest.mark.parametrize("wanted", ["STANDARD", "STANDARD_IA", "GLACIER_IR"])
-    @copier_contract.each_size
+    @copier_steps.each_size
     def test_the_copy_is_of_the_wanted_class(
-        self, adapter: copier_contract.Adapter, content: bytes, wanted: str
+        self, adapter: copier_steps.Adapter, content: bytes, wanted: str
     ) -> None:
         super().test_the_copy_is_of_the_wanted_class(adapter, content, wanted)
 
@@ -55,7 +55,7 @@ class TestObjectCopier(copier_contract.ObjectCopierContract):
 @pytest.mark.parametrize("on", ["bare"], indirect=True)
 class TestFencedCopier(copier_contract.FencedCopierContract):
     @pytest.fixture
-    def adapter(self, on: Lacking) -> copier_contract.Adapter:
+    def adapter(self, on: Lacking) -> copier_steps.Adapter:
         return copier_adapter(on)
 
 
@@ -67,5 +67,5 @@ def test_what_could_not_be_read_back_is_not_copied(on: Lacking, wanted: str) -> 
     source = adapter.stored(b"content")
     # When / Then
     with pytest.raises(ArchivedError, match=f"ARTIFACTS_S3_CHECKSUM=read-back .* {wanted}"):
-        copier_contract.copy(adapter.copier, source, tier_name=wanted)
+        copier_steps.copy(adapter.copier, source, tier_name=wanted)
     assert adapter.body(KEY) is None

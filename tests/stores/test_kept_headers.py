@@ -17,7 +17,7 @@ from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.worker.s3.checksums import as_base64
 from artifact_pipeline.worker.s3.client import make_client
 from artifact_pipeline.worker.s3.copying import S3ObjectCopier
-from tests.contract.copier_contract import OLD_KEY, copy
+from tests.contract.copier_steps import OLD_KEY, copy
 from tests.s3.copying_steps import copier_of
 from tests.s3.steps import KEY, METADATA, answer_of, answered_client, error_of
 

@@ -10,7 +10,7 @@ from artifact_pipeline.domain.errors import ChecksumMismatchError, LeaseLostErro
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.abilities import Checksum, StoreAbilities
-from tests.contract.copier_contract import OLD_KEY, copy
+from tests.contract.copier_steps import OLD_KEY, copy
 from tests.s3.steps import KEY, PART, Progress, put, put_in_parts, random_bytes
 from tests.stores.abilities_steps import Lacking, lacking
 from tests.stores.lacking import Lack

@@ -19,7 +19,7 @@ from artifact_pipeline.domain.model.preconditions import Create
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.abilities import Checksum, Copies, StoreAbilities
 from artifact_pipeline.worker.s3.worker_copies import ObjectSource
-from tests.contract.copier_contract import OLD_KEY, copy
+from tests.contract.copier_steps import OLD_KEY, copy
 from tests.s3.steps import KEY, PART, Progress, random_bytes
 from tests.stores.abilities_steps import Lacking, copier_adapter, lacking
 from tests.stores.lacking import Lack

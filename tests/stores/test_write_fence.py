@@ -7,7 +7,7 @@ import pytest
 from artifact_pipeline.domain.errors import AccessDeniedError, LeaseLostError, ObjectReplacedError
 from artifact_pipeline.worker.embedded.servers import Ministack
 from artifact_pipeline.worker.s3.abilities import StoreAbilities
-from tests.contract.copier_contract import OLD_KEY, copy
+from tests.contract.copier_steps import OLD_KEY, copy
 from tests.s3.steps import KEY, PART, Progress, put, random_bytes
 from tests.stores.abilities_steps import Lacking, copier_adapter, lacking
 from tests.stores.lacking import Lack

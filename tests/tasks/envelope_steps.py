@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from artifact_pipeline.tasks.message_validation import rebuild_message
-from tests.integration.fuzzing import envelope
+from tests.integration.envelopes import envelope
 
 TAG = "a tag"
 BODY = b'[[], {"job_id": 12}, {}]'

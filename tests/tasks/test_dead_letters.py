@@ -11,7 +11,7 @@ from artifact_pipeline.tasks import dead_letters as letters
 from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.publish import broker_channel
 from artifact_pipeline.worker.embedded.servers import Valkey
-from tests.integration.fuzzing import KNOWN, SECRET, envelope
+from tests.integration.envelopes import KNOWN, SECRET, envelope
 
 pytestmark = pytest.mark.processes
 

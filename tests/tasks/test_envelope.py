@@ -20,7 +20,7 @@ from artifact_pipeline.tasks.message_headers import HORIZON
 from artifact_pipeline.tasks.message_validation import check_headers, rebuild_message
 from artifact_pipeline.tasks.uploads import upload_job_config
 from artifact_pipeline.worker.embedded.servers import Valkey
-from tests.integration.fuzzing import KNOWN, SECRET, envelope
+from tests.integration.envelopes import KNOWN, SECRET, envelope
 from tests.tasks.envelope_steps import BODY, TAG, body_of, taken_in, with_headers
 
 

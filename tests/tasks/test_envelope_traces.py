@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.fuzzing import SECRET
+from tests.integration.envelopes import SECRET
 from tests.tasks.envelope_steps import taken_in, with_headers
 
 TRACES = {

@@ -6,7 +6,7 @@ import pytest
 
 from artifact_pipeline.tasks.message_body import RefusedError
 from artifact_pipeline.tasks.message_headers import checked_headers, no_skew
-from tests.integration.fuzzing import KNOWN
+from tests.integration.envelopes import KNOWN
 
 HEADERS = {"task": KNOWN, "id": "an id"}
 

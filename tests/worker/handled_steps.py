@@ -9,7 +9,7 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState, TransferSummary
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload
 from artifact_pipeline.domain.transfers.page_watch import UploadEnd
-from tests.integration.fuzzing import envelope
+from tests.integration.envelopes import envelope
 
 CONFIG = Artifact(ArtifactKind.JOB_CONFIG, 12)
 TASK = "artifacts.upload_job_config"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from artifact_pipeline.worker.messages.amqp_channel import Channel
-from tests.integration.fuzzing import KNOWN, SECRET
+from artifact_pipeline.worker.messages.guarded import Hooks
+from tests.integration.envelopes import KNOWN, SECRET
 
 LATER = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 BODY = b'[[], {"job_id": 12}, {}]'
@@ -51,7 +52,7 @@ class Consuming(Channel):
 @pytest.fixture
 def channel() -> Iterator[Consuming]:
     yield Consuming()
-    Channel.is_handled = staticmethod(lambda *_: False)
+    Channel.hooks = Hooks()
 
 
 def headers(**more: object) -> dict[str, object]:
@@ -110,7 +111,7 @@ def test_what_is_no_message_is_refused_and_acknowledged(
 
 def test_a_message_that_is_handled_is_acknowledged(channel: Consuming) -> None:
     # Given
-    Channel.is_handled = staticmethod(lambda element: b'"id": "an id"' in element)
+    Channel.hooks = Hooks(is_handled=lambda element: b'"id": "an id"' in element)
     # When
     channel.take(BODY)
     # Then

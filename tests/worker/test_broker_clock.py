@@ -15,7 +15,7 @@ from artifact_pipeline.tasks.routing import DELAY_HEADER, DISPATCH, RECONCILE
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.messages.broker_clock import BrokerClock
 from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
-from tests.integration.fuzzing import envelope
+from tests.integration.envelopes import envelope
 
 BODY = b'[[], {"job_id": 12}, {}]'
 SKEWS = [timedelta(minutes=-20), timedelta(0), timedelta(minutes=20)]

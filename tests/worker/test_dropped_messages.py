@@ -8,6 +8,7 @@ from kombu import Connection, Consumer, Queue
 from kombu.transport import redis
 
 from artifact_pipeline.worker.embedded.servers import Valkey
+from artifact_pipeline.worker.messages.guarded import Hooks
 from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
 from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from tests.worker.handled_steps import ended, message
@@ -18,7 +19,7 @@ def consumer(
     broker: Valkey, handled: HandledUploads, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Connection]:
     monkeypatch.setattr(redis.Transport, "Channel", redis.Channel)  # put back afterwards
-    take_in_messages_only(is_handled=handled.is_handled)
+    take_in_messages_only(Hooks(is_handled=handled.is_handled))
     with Connection(broker.url) as connection:
         yield connection
 

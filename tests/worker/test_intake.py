@@ -12,7 +12,7 @@ from kombu.transport import redis
 
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.messages.redis_channel import Channel, take_in_messages_only
-from tests.integration.fuzzing import SECRET, envelope
+from tests.integration.envelopes import SECRET, envelope
 
 pytestmark = pytest.mark.processes
 
@@ -69,7 +69,7 @@ def test_only_messages_are_consumed(
     put(broker, "configs\x06\x163", b"[1]")
 
     # When they are consumed
-    with caplog.at_level(logging.WARNING, "artifact_pipeline.worker.messages.redis_channel"):
+    with caplog.at_level(logging.WARNING, "artifact_pipeline.worker.messages.guarded"):
         found = first(connection, ["configs"], 2)
 
     # Then the messages arrive in their order, and nothing is left of the rest

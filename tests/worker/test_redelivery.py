@@ -14,7 +14,7 @@ from kombu.transport import redis
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.messages.held_messages import TAKEN
 from artifact_pipeline.worker.messages.redis_channel import Channel, take_in_messages_only
-from tests.integration.fuzzing import envelope
+from tests.integration.envelopes import envelope
 from tests.worker.channel_steps import take
 
 pytestmark = pytest.mark.processes

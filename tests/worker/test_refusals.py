@@ -29,7 +29,7 @@ from artifact_pipeline.worker.messages.refusals import keep_refusals
 from artifact_pipeline.worker.sql.transfers.receipt import record_requests
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.contract.transfer_steps import loss
-from tests.integration.fuzzing import KNOWN, envelope
+from tests.integration.envelopes import KNOWN, envelope
 from tests.sql.producer import swept
 from tests.worker.channel_steps import take
 

@@ -6,7 +6,9 @@ from types import FrameType
 import pytest
 
 from artifact_pipeline.worker.workspace import Workspace
+from artifact_pipeline.worker.workspace.identity import WorkspaceCheck
 from artifact_pipeline.worker.workspace.target import Target
+from tests.workspace.registry import InMemoryWorkspaces
 from tests.workspace.trees import LOGS, RESULTS
 
 
@@ -30,6 +32,18 @@ def root(tmp_path: Path) -> Path:
     directory = tmp_path / "workspace"
     (directory / "job_1").mkdir(parents=True)
     return directory
+
+
+@pytest.fixture
+def known() -> InMemoryWorkspaces:
+    """What the database knows: nothing at first."""
+    return InMemoryWorkspaces()
+
+
+@pytest.fixture
+def check(root: Path, known: InMemoryWorkspaces) -> WorkspaceCheck:
+    """A worker's check of a workspace in which another job has something."""
+    return WorkspaceCheck(root, known, is_worker=True)
 
 
 @pytest.fixture

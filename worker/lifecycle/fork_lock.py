@@ -2,7 +2,6 @@
 
 import os
 from threading import Lock
-from types import TracebackType
 
 # A child that inherits a held lock of a database driver hangs. A fork must not wait longer for a
 # database that hangs.
@@ -24,12 +23,7 @@ class ForkLock:
     def __enter__(self) -> None:
         self._lock.acquire()
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._lock.release()
 
     def acquire(self, *, blocking: bool = True) -> bool:

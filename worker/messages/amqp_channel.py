@@ -7,24 +7,22 @@ worker needs beside Celery's own code, and a look at the connection from time to
 import base64
 import binascii
 import json
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from amqp import Message
 from celery import Celery
-from celery.bootsteps import StartStopStep
 from celery.worker.consumer.delayed_delivery import DelayedDelivery
 from kombu.transport import pyamqp
 
-from artifact_pipeline.tasks.amqp_records import DEAD_LETTERS, declare, letter_text
-from artifact_pipeline.tasks.dead_letters import letter_fields
+from artifact_pipeline.tasks.amqp_records import DEAD_LETTERS, declare
+from artifact_pipeline.tasks.lasting_records import letter_text
 from artifact_pipeline.tasks.message_body import LONGEST, RefusedError
 from artifact_pipeline.tasks.message_validation import rebuild_message
+from artifact_pipeline.worker.messages.guarded import GuardedChannel, Hooks
+from artifact_pipeline.worker.messages.repeated_calls import repeat_calls
 from artifact_pipeline.worker.messages.unanswered_queues import UnansweredQueues, limited
-
-logger = logging.getLogger(__name__)
 
 _OF_CELERY = ("celery.pidbox", "celeryev.")
 """Parts of the names of queues for remote control and events, which Celery reads itself."""
@@ -33,40 +31,14 @@ _LATEST = timedelta(minutes=1)
 _PERSISTENT = 2
 
 
-def guard_amqp(
-    app: Celery,
-    looked: Callable[[], None],
-    may_take: Callable[[], bool],
-    is_handled: Callable[[bytes], bool],
-) -> None:
-    """Have the workers of this app refuse what is no message.
-
-    Args:
-        app: of the workers.
-        looked: is called every few seconds while the worker listens.
-        may_take: says whether messages are taken.
-        is_handled: says that an element is a message that has nothing to do.
-    """
-    Channel.is_handled = staticmethod(is_handled)
+def guard_amqp(app: Celery, hooks: Hooks) -> None:
+    """Have the workers of this app refuse what is no message."""
+    Channel.hooks = hooks
     Channel.unanswered = UnansweredQueues(app)
     pyamqp.Connection.Channel = Channel
     # It declares 28 queues for tasks that are due later, which the pipeline keeps in SQL.
     DelayedDelivery.include_if = _never  # type: ignore[assignment,method-assign]
-
-    class Listen(StartStopStep):
-        requires = ("celery.worker.consumer.tasks:Tasks",)
-        entry: Any = None
-
-        def register_with_event_loop(self, parent: Any, hub: Any) -> None:  # noqa: ANN401 - Celery's
-            self.stop(parent)  # it registers again when it has reconnected
-            self.entry = hub.call_repeatedly(_LOOK_SECONDS, _Listening(parent, looked, may_take))
-
-        def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002 - Celery's
-            if self.entry is not None:
-                self.entry.cancel()
-                self.entry = None
-
-    app.steps["consumer"].add(Listen)
+    repeat_calls(app, "listen", lambda consumer: (_LOOK_SECONDS, _Listening(consumer, hooks)))
 
 
 def _never(*_: object) -> bool:
@@ -76,23 +48,17 @@ def _never(*_: object) -> bool:
 class _Listening:
     """Says that the worker listens, and stops and starts the delivery of messages."""
 
-    def __init__(
-        self,
-        consumer: Any,  # noqa: ANN401 - Celery's
-        looked: Callable[[], None],
-        may_take: Callable[[], bool],
-    ) -> None:
+    def __init__(self, consumer: Any, hooks: Hooks) -> None:  # noqa: ANN401 - Celery's
         self._consumer = consumer
-        self._looked = looked
-        self._may_take = may_take
+        self._hooks = hooks
         self._takes = True
 
     def __call__(self) -> None:
         tasks = self._consumer.task_consumer
         if tasks is None or not self._consumer.connection.connected:
             return
-        self._looked()
-        may_take = self._may_take()
+        self._hooks.looked()
+        may_take = self._hooks.may_take()
         if may_take != self._takes:
             (tasks.consume if may_take else tasks.cancel)()
             self._takes = may_take
@@ -100,14 +66,9 @@ class _Listening:
             Channel.unanswered.resume()
 
 
-class Channel(pyamqp.Channel):
-    """A channel with a look at each message that is delivered.
+class Channel(GuardedChannel, pyamqp.Channel):
+    """A channel with a look at each message that is delivered."""
 
-    Whatever Celery raises while it unpacks a message ends the worker, and then the next one, to
-    which the broker delivers it again.
-    """
-
-    is_handled: Callable[[bytes], bool] = staticmethod(_never)
     unanswered: UnansweredQueues
 
     def basic_consume(self, queue: str = "", *args: Any, **options: Any) -> Any:  # noqa: ANN401
@@ -142,32 +103,26 @@ class Channel(pyamqp.Channel):
 
     def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
         """Note a message that is refused."""
-        text = letter_text(letter_fields(queue, element, reason))
+        text = letter_text(queue, element, reason)
         message = Message(text, delivery_mode=_PERSISTENT)
         # Not by `basic_publish`, which would wait for a confirmation in the worker's main loop.
         self._basic_publish(message, routing_key=DEAD_LETTERS)  # type: ignore[attr-defined]  # not in the stubs
 
     def _take(self, queue: str, raw: Any, callback: Callable[[Any], None]) -> None:  # noqa: ANN401
-        element = b""
-        try:
-            element = element_of(raw)
-            if self.is_handled(element):
-                self.basic_ack(raw.delivery_tag)
-                return
-            _rebuild(raw, element, queue)
-        except RefusedError as error:
-            self._refuse(queue, raw, element, str(error))
-        except Exception as error:
-            # It would end one worker after the other, and each would get it again.
-            logger.exception("a message of the queue %s could not be read", queue)
-            self._refuse(queue, raw, element, type(error).__name__)
-        else:
+        # An error of the callback is no bad message.
+        if self._is_accepted(queue, raw):
             callback(raw)
+        else:
+            self.basic_ack(raw.delivery_tag)
 
-    def _refuse(self, queue: str, raw: Any, element: bytes, part: str) -> None:  # noqa: ANN401
-        logger.warning("refused what lay in the queue %s, for its %s", queue, part)
-        self.keep_dead_letter(queue, element or _body(raw), f"wrong {part}")
-        self.basic_ack(raw.delivery_tag)
+    def _is_accepted(self, queue: str, raw: Any) -> bool:  # noqa: ANN401 - of amqp
+        """Rebuild the message, and return whether a task has something to do for it."""
+        with self.refusing(queue, _body(raw)) as taken:
+            taken.element = element_of(raw)
+            if not self.hooks.is_handled(taken.element):
+                _rebuild(raw, taken.element, queue)
+                return True
+        return False
 
 
 def element_of(raw: Any) -> bytes:  # noqa: ANN401 - of amqp

@@ -29,6 +29,7 @@ from redis.exceptions import (
 from artifact_pipeline.tasks.broker_errors import error_text
 from artifact_pipeline.tasks.keys import own_key, wake_key
 from artifact_pipeline.worker.messages.broker_clock import BrokerClock
+from artifact_pipeline.worker.messages.guarded import GuardedChannel
 from artifact_pipeline.worker.messages.held_messages import ALIVE, SEPARATOR, TAKEN, held_by_dead
 from artifact_pipeline.worker.messages.redelivery_scripts import DROP, NOTE, PUT_BACK, TAKE
 from artifact_pipeline.worker.messages.refused_writes import WritableChannel
@@ -36,10 +37,6 @@ from artifact_pipeline.worker.messages.refused_writes import WritableChannel
 logger = logging.getLogger(__name__)
 
 _RESTORING = "artifacts.restoring"
-
-
-def _always() -> bool:
-    return True
 
 
 class QoS(redis.QoS):
@@ -121,7 +118,7 @@ class QoS(redis.QoS):
         return self.channel
 
 
-class RedeliveringChannel(WritableChannel):
+class RedeliveringChannel(GuardedChannel, WritableChannel):
     """A channel whose messages go back into their queues soon after its process has died.
 
     Attributes:
@@ -135,8 +132,6 @@ class RedeliveringChannel(WritableChannel):
     QoS = QoS
     channel_seconds: float = 40
     idle_seconds: float = 0.1
-    may_take: Callable[[], bool] = staticmethod(_always)
-    """Whether messages are taken; a worker that may not still asks, and gets none."""
     elements_shown: int
     """How many elements the broker shows that lie behind the one that is taken."""
     from_transport_options = (
@@ -253,7 +248,8 @@ class RedeliveringChannel(WritableChannel):
             return
         connection = self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
-        may_take = self.may_take()
+        # A worker that may not take messages still asks, and gets none.
+        may_take = self.hooks.may_take()
         self._is_waiting = self._was_empty or not may_take
         waiting_at = [self.key(wake_key(queue)) for queue in queues]
         if self._is_waiting:

@@ -15,8 +15,8 @@ from redis.exceptions import ResponseError
 
 from artifact_pipeline.tasks.broker_errors import error_text
 from artifact_pipeline.tasks.dead_letters import keep_dead_letter
-from artifact_pipeline.tasks.message_body import RefusedError
 from artifact_pipeline.tasks.message_validation import rebuild_message
+from artifact_pipeline.worker.messages.guarded import Hooks
 from artifact_pipeline.worker.messages.redelivery import RedeliveringChannel
 
 logger = logging.getLogger(__name__)
@@ -27,33 +27,13 @@ _SHOWN = 32
 _REPLIES = ".reply.celery.pidbox"
 
 
-def nothing() -> None:
-    """Do nothing: the default for callbacks."""
-
-
-def never(_element: bytes) -> bool:
-    """Take each element for a message that has something to do."""
-    return False
-
-
-def take_in_messages_only(
-    looked: Callable[[], None] = nothing,
-    may_take: Callable[[], bool] = RedeliveringChannel.may_take,
-    is_handled: Callable[[bytes], bool] = never,
-) -> None:
+def take_in_messages_only(hooks: Hooks | None = None) -> None:
     """Have kombu drop what is no message, in this process.
-
-    Args:
-        looked: is called whenever the broker has answered what is in the queues, if only nothing.
-        may_take: says whether messages are taken.
-        is_handled: says that an element is a message that has nothing to do.
 
     Of the channel's class, because an app's `broker_transport` does not hold for every URL: the
     scheme `redis+socket` and a failover to a second URL decide for themselves.
     """
-    Channel.looked = staticmethod(looked)
-    Channel.may_take = staticmethod(may_take)
-    Channel.is_handled = staticmethod(is_handled)
+    Channel.hooks = hooks or Hooks()
     redis.Transport.Channel = Channel
     redis.SentinelTransport.Channel = SentinelChannel
 
@@ -78,9 +58,6 @@ class Channel(RedeliveringChannel):
     the loop continues as if nothing had been found.
     """
 
-    looked: Callable[[], None] = staticmethod(nothing)
-    is_handled: Callable[[bytes], bool] = staticmethod(never)
-
     @cached_property
     def client(self) -> Any:  # noqa: ANN401 - of redis-py
         """What kombu reads the queues with."""
@@ -92,6 +69,12 @@ class Channel(RedeliveringChannel):
     def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
         """Note a message that is refused."""
         keep_dead_letter(self.own, queue, element, reason, self.global_keyprefix)
+
+    def refuse(self, queue: str, element: bytes, part: str) -> None:
+        """Note the message, unless it is a worker's answer to another one, which is no loss."""
+        if not queue.endswith(_REPLIES):
+            super().refuse(queue, element, part)
+        self.forget_taken(self.tag)
 
     def _parse(
         self,
@@ -109,21 +92,15 @@ class Channel(RedeliveringChannel):
             # A worker without the right to a command reconnects at once, and meets the same error.
             sleep(_REFUSED_SECONDS)
             raise
-        self.looked()
+        self.hooks.looked()
         answer = self.taken(answer)
         if answer is None:
             return None
         key, (element, shown) = answer
         queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
-        try:
+        with self.refusing(queue, element):
             if not self._drop_handled(key, element, shown):
                 return key, rebuild_message(element, queue, self.tag, self.clock.skew)
-        except RefusedError as error:
-            self._refuse(queue, element, str(error))
-        except Exception as error:
-            # It would end one worker after the other, and each would put it back.
-            logger.exception("an element of the queue %s could not be read", queue)
-            self._refuse(queue, element, type(error).__name__)
         # The next queue's turn, as after a message: such elements must not starve the others.
         self._queue_cycle.rotate(queue)  # type: ignore[attr-defined]  # not in the stubs
         raise Empty
@@ -139,19 +116,12 @@ class Channel(RedeliveringChannel):
         Returns:
             Whether the element is one of them.
         """
-        is_handled = self.is_handled(element)
-        handled = [each for each in shown if self.is_handled(each)]
+        is_handled = self.hooks.is_handled(element)
+        handled = [each for each in shown if self.hooks.is_handled(each)]
         if is_handled or handled:
             self.drop(bytes_to_str(key), handled, self.tag if is_handled else "")
         self.elements_shown = _SHOWN if is_handled or handled else 0
         return is_handled
-
-    def _refuse(self, queue: str, element: bytes, part: str) -> None:
-        # Workers' answers to each other are no messages, and no loss.
-        if not queue.endswith(_REPLIES):
-            logger.warning("refused what lay in the queue %s, for its %s", queue, part)
-            self.keep_dead_letter(queue, element, f"wrong {part}")
-        self.forget_taken(self.tag)
 
 
 class SentinelChannel(Channel, redis.SentinelChannel):

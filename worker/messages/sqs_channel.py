@@ -9,14 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
-from celery.bootsteps import StartStopStep
 
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.tasks import sqs_transport
-from artifact_pipeline.tasks.message_body import RefusedError
 from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.tasks.sqs_records import AT_ONCE, SqsRecords, set_visibility
 from artifact_pipeline.tasks.sqs_transport import ERRORS, is_missing_queue
+from artifact_pipeline.worker.messages.guarded import GuardedChannel, Hooks
+from artifact_pipeline.worker.messages.repeated_calls import repeat_calls
 from artifact_pipeline.worker.messages.sqs_polls import FAILURE, Polls
 
 logger = logging.getLogger(__name__)
@@ -28,61 +28,21 @@ _HAS_FAILED = -1
 """In the place of a count of messages."""
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
-def _always() -> bool:
-    return True
-
-
-def _never(_element: bytes) -> bool:
-    return False
-
-
-def guard_sqs(
-    app: Celery,
-    looked: Callable[[], None],
-    may_take: Callable[[], bool],
-    is_handled: Callable[[bytes], bool],
-) -> None:
-    """Have the workers of this app refuse what is no message, and renew what they hold.
-
-    Args:
-        app: of the workers.
-        looked: is called whenever SQS has answered what is in a queue, if only nothing.
-        may_take: says whether messages are taken.
-        is_handled: says that an element is a message that has nothing to do.
-    """
-    Channel.looked = staticmethod(looked)
-    Channel.may_take = staticmethod(may_take)
-    Channel.is_handled = staticmethod(is_handled)
+def guard_sqs(app: Celery, hooks: Hooks) -> None:
+    """Have the workers of this app refuse what is no message, and renew what they hold."""
+    Channel.hooks = hooks
     sqs_transport.Transport.Channel = Channel
-
-    class Renew(StartStopStep):
-        requires = ("celery.worker.consumer.tasks:Tasks",)
-        entry: Any = None
-
-        def register_with_event_loop(self, parent: Any, hub: Any) -> None:  # noqa: ANN401 - Celery's
-            self.stop(parent)  # it registers again when it has reconnected
-            channel = parent.task_consumer.channel
-            seconds = channel.visibility_timeout / _RENEWALS
-            self.entry = hub.call_repeatedly(seconds, channel.renew)
-
-        def stop(self, parent: Any) -> None:  # noqa: ANN401, ARG002 - Celery's
-            if self.entry is not None:
-                self.entry.cancel()
-                self.entry = None
-
-    app.steps["consumer"].add(Renew)
+    repeat_calls(app, "renew", _renewal)
 
 
-class Channel(sqs_transport.Channel):
+def _renewal(consumer: Any) -> tuple[float, Callable[[], None]]:  # noqa: ANN401 - Celery's
+    channel = consumer.task_consumer.channel
+    return channel.visibility_timeout / _RENEWALS, channel.renew
+
+
+class Channel(GuardedChannel, sqs_transport.Channel):
     """A channel with a look at each message that is received."""
 
-    looked: Callable[[], None] = staticmethod(_nothing)
-    may_take: Callable[[], bool] = staticmethod(_always)
-    is_handled: Callable[[bytes], bool] = staticmethod(_never)
     _asynsqs: Polls | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - kombu's
@@ -153,8 +113,8 @@ class Channel(sqs_transport.Channel):
     def _schedule_queue(self, queue: str) -> None:
         if queue not in self._active_queues:
             return
-        if not self.may_take():
-            self.looked()
+        if not self.hooks.may_take():
+            self.hooks.looked()
             self.hub.call_later(_PAUSE_SECONDS, self._schedule_queue, queue)
             return
         try:
@@ -186,9 +146,9 @@ class Channel(sqs_transport.Channel):
             self._failing.discard(qname)
             if not self._failing:
                 logger.warning("SQS answers again")
-        self.looked()
+        self.hooks.looked()
         received = messages.get("Messages") or []
-        if received and not self.may_take():
+        if received and not self.hooks.may_take():
             self._release_messages(queue, qname, received)
             return 0
         accepted = [each for each in received if self._is_accepted(each, qname, queue)]
@@ -197,22 +157,11 @@ class Channel(sqs_transport.Channel):
 
     def _is_accepted(self, message: dict[str, Any], queue: str, url: str) -> bool:
         """Replace the message by validated fields, or delete it if there is nothing to do."""
-        element = b""
-        try:
-            element = self._decode_python_message_body(message["Body"])
-            if not self.is_handled(element):
-                rebuilt = rebuild_message(element, queue, message["ReceiptHandle"])
+        with self.refusing(queue) as taken:
+            taken.element = self._decode_python_message_body(message["Body"])
+            if not self.hooks.is_handled(taken.element):
+                rebuilt = rebuild_message(taken.element, queue, message["ReceiptHandle"])
                 message["Body"] = json.dumps(json.loads(rebuilt))
                 return True
-        except RefusedError as error:
-            self._refuse(queue, element, str(error))
-        except Exception as error:
-            # It would end one worker after the other, and each would get it again.
-            logger.exception("a message of the queue %s could not be read", queue)
-            self._refuse(queue, element, type(error).__name__)
         self.sqs().delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return False
-
-    def _refuse(self, queue: str, element: bytes, part: str) -> None:
-        logger.warning("refused what lay in the queue %s, for its %s", queue, part)
-        self.keep_dead_letter(queue, element, f"wrong {part}")

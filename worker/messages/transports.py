@@ -12,31 +12,24 @@ from artifact_pipeline.tasks.broker_kinds import (
     SQS,
     kind_of_url,
 )
+from artifact_pipeline.worker.messages.guarded import Hooks
 from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from artifact_pipeline.worker.messages.refused_writes import (
     retry_when_refused,
     write_in_channels_only,
 )
 
-Looked = Callable[[], None]
-MayTake = Callable[[], bool]
-IsHandled = Callable[[bytes], bool]
 
-
-def guard_transport(
-    app: Celery, url: str, looked: Looked, may_take: MayTake, is_handled: IsHandled
-) -> None:
+def guard_transport(app: Celery, url: str, hooks: Hooks) -> None:
     """Have the workers of this app refuse what is no message, and lose none.
 
     Args:
         app: of the workers; it has not connected yet.
         url: of the broker.
-        looked: is called whenever the worker has seen that it listens.
-        may_take: says whether messages are taken.
-        is_handled: says that an element is a message that has nothing to do.
+        hooks: called by the channels of this process.
     """
     kind = kind_of_url(url) or REDIS
-    _GUARDS[kind.name](app, looked, may_take, is_handled)
+    _GUARDS[kind.name](app, hooks)
 
 
 def guard_control(url: str) -> None:
@@ -46,30 +39,30 @@ def guard_control(url: str) -> None:
         write_in_channels_only()
 
 
-def _guard_redis(_app: Celery, looked: Looked, may_take: MayTake, is_handled: IsHandled) -> None:
-    take_in_messages_only(looked, may_take, is_handled)
+def _guard_redis(_app: Celery, hooks: Hooks) -> None:
+    take_in_messages_only(hooks)
     retry_when_refused()
 
 
-def _guard_amqp(app: Celery, looked: Looked, may_take: MayTake, is_handled: IsHandled) -> None:
+def _guard_amqp(app: Celery, hooks: Hooks) -> None:
     from artifact_pipeline.worker.messages.amqp_channel import guard_amqp  # noqa: PLC0415 - of its brokers alone
 
-    guard_amqp(app, looked, may_take, is_handled)
+    guard_amqp(app, hooks)
 
 
-def _guard_pgmq(app: Celery, looked: Looked, may_take: MayTake, is_handled: IsHandled) -> None:
+def _guard_pgmq(app: Celery, hooks: Hooks) -> None:
     from artifact_pipeline.worker.messages.pgmq_channel import guard_pgmq  # noqa: PLC0415 - of its brokers alone
 
-    guard_pgmq(app, looked, may_take, is_handled)
+    guard_pgmq(app, hooks)
 
 
-def _guard_sqs(app: Celery, looked: Looked, may_take: MayTake, is_handled: IsHandled) -> None:
+def _guard_sqs(app: Celery, hooks: Hooks) -> None:
     from artifact_pipeline.worker.messages.sqs_channel import guard_sqs  # noqa: PLC0415 - of its brokers alone
 
-    guard_sqs(app, looked, may_take, is_handled)
+    guard_sqs(app, hooks)
 
 
-_GUARDS: Mapping[str, Callable[[Celery, Looked, MayTake, IsHandled], None]] = {
+_GUARDS: Mapping[str, Callable[[Celery, Hooks], None]] = {
     REDIS.name: _guard_redis,
     SENTINEL.name: _guard_redis,
     RABBITMQ.name: _guard_amqp,

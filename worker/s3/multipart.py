@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -121,6 +122,10 @@ class SentUpload:
         return sum(part.bytes_sent for part in self.parts)
 
 
+class _StoppedError(Exception):
+    """Another part failed, or the worker stops."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultipartUpload:
     """One object, sent in parts by several threads.
@@ -140,6 +145,7 @@ class MultipartUpload:
     created: dict[str, Any] = field(default_factory=dict)
     integrity: Integrity = SHA256
     bandwidth: Bandwidth = UNLIMITED
+    _stopped: Event = field(default_factory=Event, init=False)
 
     def existing_parts(self) -> dict[int, SentPart] | None:
         """Return the parts that S3 has of the upload; None if it does not exist (any more)."""
@@ -239,9 +245,16 @@ class MultipartUpload:
                         sent.append(under_way.popleft().result())
                 sent.extend(future.result() for future in under_way)
             except BaseException:
+                # A thread that waits for its bandwidth would keep a worker that is told to stop.
+                self._stopped.set()
                 pool.shutdown(cancel_futures=True)
                 raise
         return sent
+
+    def _go_on(self) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
+        self.progress.checkpoint()
 
     def _send_part(
         self, number: int, part: Part, source: SentPart | None, upload_id: str
@@ -261,7 +274,7 @@ class MultipartUpload:
             "PartNumber": number,
             **self.integrity.sent(checksum),
         }
-        self.bandwidth.take(part.size)
+        self.bandwidth.take(part.size, self._go_on)
         try:
             # Share one digest for the checksum and the signature: botocore would hash the part
             # again.

@@ -96,7 +96,7 @@ class S3ObjectReader:
             answer = self._get(source, start, stop)
             with closing(answer["Body"]) as body:
                 _check(answer, source, start, stop)
-                for chunk in body.iter_chunks(CHUNK):
+                for chunk in body.iter_chunks(self.bandwidth.piece(CHUNK)):
                     self.bandwidth.take(len(chunk))
                     yield chunk
 

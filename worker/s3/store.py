@@ -17,7 +17,7 @@ from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3 import direct_requests
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
 from artifact_pipeline.worker.s3.bandwidth import UNLIMITED, Bandwidth
-from artifact_pipeline.worker.s3.checksums import acknowledged_etag, as_base64
+from artifact_pipeline.worker.s3.checksums import as_base64
 from artifact_pipeline.worker.s3.dates import date_of
 from artifact_pipeline.worker.s3.encryption import Encryption as Encryption  # noqa: PLC0414 - re-exported
 from artifact_pipeline.worker.s3.endpoints import endpoint_of, location_of
@@ -26,12 +26,17 @@ from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.integrity import Integrity, integrity_of
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentUpload, upload_part_size
 from artifact_pipeline.worker.s3.object_tags import ensure_tags_of_upload
-from artifact_pipeline.worker.s3.read_back import check_stored
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
 from artifact_pipeline.worker.s3.upload_parts import Part, opened_source
-from artifact_pipeline.worker.s3.write_fence import WriteFence, is_refusal
-from artifact_pipeline.worker.s3.written import Content, content_of, stored_object
+from artifact_pipeline.worker.s3.write_fence import WriteFence
+from artifact_pipeline.worker.s3.written import (
+    Content,
+    check_written,
+    content_of,
+    found_instead,
+    stored_object,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -196,7 +201,8 @@ class S3ObjectStore:
         checksum = integrity.of([body], digest)
         metadata = {**create["Metadata"], "sha256": content.sha256}
         answer: Mapping[str, Any]
-        self.bandwidth.take(len(body))  # before the look, which must not be old
+        # Before the look, which must not be old.
+        self.bandwidth.take(len(body), fence.progress.checkpoint)
         try:
             fence.look_before()
             arguments = {
@@ -216,9 +222,9 @@ class S3ObjectStore:
                 sha256=digest,
             )
             is_proven = integrity.is_proven(checksum, answer)
-            self._check_stored(answer, content, fence, is_proven=is_proven)
+            check_written(self._reader, answer, content, fence, is_proven=is_proven)
         except (ClientError, ObjectReplacedError) as error:
-            answer = self._found_instead(error, content, create, fence)
+            answer = found_instead(self._reader, error, content, create, fence)
         return stored_object(content, create, fence, answer, bytes_sent=len(body))
 
     def _put_parts(
@@ -247,21 +253,11 @@ class S3ObjectStore:
         try:
             fence.look_before()
             answer = upload.complete(sent, fence.condition)
-            self._check_stored(answer, content, fence, is_proven=sent.is_proven)
+            check_written(self._reader, answer, content, fence, is_proven=sent.is_proven)
         except (ClientError, ObjectReplacedError) as error:
-            answer = self._found_instead(error, content, upload.create, fence)
+            answer = found_instead(self._reader, error, content, upload.create, fence)
             self.abort(upload.key, sent.upload_id)
         return stored_object(content, upload.create, fence, answer, bytes_sent=sent.bytes_sent)
-
-    def _check_stored(
-        self, answer: Mapping[str, Any], content: Content, fence: WriteFence, *, is_proven: bool
-    ) -> None:
-        etag = acknowledged_etag(answer.get("ETag"))
-        if is_proven:
-            fence.look_after(etag)
-        else:
-            checkpoint = fence.progress.checkpoint
-            check_stored(self._reader, fence.address, etag, content.sha256, checkpoint)
 
     def _unrecorded(
         self, source: Source, create: dict[str, Any], fence: WriteFence
@@ -272,35 +268,9 @@ class S3ObjectStore:
             return None
         part_size = upload_part_size(source, self.part_size)
         content = content_of(source, part_size, fence.progress.checkpoint)
-        if not self._holds(head, content, fence):
+        if not content.is_of(head, self._reader, fence):
             return None
         return stored_object(content, create, fence, head, bytes_sent=0)
-
-    def _found_instead(
-        self,
-        error: ClientError | ObjectReplacedError,
-        content: Content,
-        create: dict[str, Any],
-        fence: WriteFence,
-    ) -> "HeadObjectOutputTypeDef":
-        """Return the existing object if it has the same content.
-
-        Raises:
-            ObjectReplacedError: it is something else, or gone.
-            ClientError: the error means something else.
-        """
-        if not is_refusal(error):
-            raise error
-        head = self._head(fence.address.key)
-        if head is None or not self._holds(head, content, fence):
-            raise ObjectReplacedError from error
-        existing = head.get("StorageClass", "STANDARD")
-        if create.get("StorageClass", existing) != existing:
-            raise ObjectReplacedError from error
-        return head
-
-    def _holds(self, head: "HeadObjectOutputTypeDef", content: Content, fence: WriteFence) -> bool:
-        return content.is_of(head, self._reader, fence, self.abilities.checksum)
 
     def _head(self, key: str) -> "HeadObjectOutputTypeDef | None":
         return head_of(self.client, ObjectAddress(self.bucket, key), checksums=True)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
+from artifact_pipeline.domain.errors import ObjectReplacedError
 from artifact_pipeline.domain.model.artifacts import StoredObject
-from artifact_pipeline.domain.ports.object_store import IObjectReader
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3.abilities import Checksum
 from artifact_pipeline.worker.s3.checksums import (
@@ -15,10 +17,11 @@ from artifact_pipeline.worker.s3.checksums import (
     is_same,
     sha256_checksum,
 )
-from artifact_pipeline.worker.s3.read_back import digest_of
-from artifact_pipeline.worker.s3.reading import described
+from artifact_pipeline.worker.s3.existence import head_of
+from artifact_pipeline.worker.s3.read_back import check_stored, digest_of
+from artifact_pipeline.worker.s3.reading import S3ObjectReader, described
 from artifact_pipeline.worker.s3.upload_parts import opened_parts
-from artifact_pipeline.worker.s3.write_fence import WriteFence
+from artifact_pipeline.worker.s3.write_fence import WriteFence, is_refusal
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -40,9 +43,8 @@ class Content:
     def is_of(
         self,
         head: "HeadObjectOutputTypeDef",
-        reader: IObjectReader,
+        reader: S3ObjectReader,
         fence: WriteFence,
-        checksum: Checksum,
     ) -> bool:
         """Return whether the object at the key has these bytes.
 
@@ -51,7 +53,7 @@ class Content:
         """
         if head["ContentLength"] != self.size:
             return False
-        if checksum is Checksum.SHA256:
+        if reader.abilities.checksum is Checksum.SHA256:
             return is_same(self.checksum, head.get("ChecksumSHA256"))
         found = described(fence.address, head)
         return digest_of(reader, found, fence.progress.checkpoint) == self.sha256
@@ -72,6 +74,65 @@ def content_of(source: Source, part_size: int, checkpoint: Callable[[], None]) -
             digests.append(part.sha256)
             size += part.size
     return Content(size, whole.hexdigest(), composite(digests))
+
+
+def check_written(
+    reader: S3ObjectReader,
+    answer: Mapping[str, Any],
+    content: Content,
+    fence: WriteFence,
+    *,
+    is_proven: bool,
+) -> None:
+    """Check that the content is what is stored now.
+
+    Args:
+        reader: of its bucket.
+        answer: to the write.
+        content: what was sent.
+        fence: of the write.
+        is_proven: whether the answer's checksum has shown it; else the object is read.
+
+    Raises:
+        ObjectReplacedError: another object is there already.
+        ChecksumMismatchError: the store has other bytes.
+    """
+    etag = acknowledged_etag(answer.get("ETag"))
+    if is_proven:
+        fence.look_after(etag)
+    else:
+        check_stored(reader, fence.address, etag, content.sha256, fence.progress.checkpoint)
+
+
+def found_instead(
+    reader: S3ObjectReader,
+    error: ClientError | ObjectReplacedError,
+    content: Content,
+    create: Mapping[str, Any],
+    fence: WriteFence,
+) -> "HeadObjectOutputTypeDef":
+    """Return the existing object if it has the same content as a write that was refused.
+
+    Args:
+        reader: of its bucket.
+        error: of the write.
+        content: what was sent.
+        create: the arguments of the write.
+        fence: of the write.
+
+    Raises:
+        ObjectReplacedError: it is something else, or gone.
+        ClientError: the error means something else.
+    """
+    if not is_refusal(error):
+        raise error
+    head = head_of(reader.client, fence.address, checksums=True)
+    if head is None or not content.is_of(head, reader, fence):
+        raise ObjectReplacedError from error
+    existing = head.get("StorageClass", "STANDARD")
+    if create.get("StorageClass", existing) != existing:
+        raise ObjectReplacedError from error
+    return head
 
 
 def stored_object(

@@ -91,7 +91,11 @@ class Layout:
             # Last, so that a file that a kill leaves before has no identity.
             _write(file, self.identity, self.source.size)
             return True
-        is_as_long = seen.st_size == self.end
+        return self.is_of(file)
+
+    def is_of(self, file: int) -> bool:
+        """Return whether an attempt before began to fetch this object into the file."""
+        is_as_long = os.fstat(file).st_size == self.end
         return is_as_long and os.pread(file, _DIGEST_BYTES, self.source.size) == self.identity
 
 

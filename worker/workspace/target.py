@@ -87,6 +87,17 @@ class Target:
                 opened.callback(os.close, file)
             yield PartialFile(self.artifact, directory, self._name, self._partial, file, layout)
 
+    def has_part_of_another(self, source: BucketObject, range_size: int) -> bool:
+        with writing(self.artifact), ExitStack() as opened:
+            directory = opened.enter_context(self._reached(make=False))
+            if directory is None or look(self._partial, directory) is None:
+                return False
+            file = os.open(self._partial, _TO_READ, dir_fd=directory)
+            opened.callback(os.close, file)
+            # With two names it is finished, and nothing can be lost.
+            is_unfinished = is_regular(seen := os.fstat(file)) and seen.st_nlink == 1
+            return is_unfinished and not Layout(source, range_size).is_of(file)
+
     def discard(self) -> None:
         with writing(self.artifact), ExitStack() as opened:
             directory = opened.enter_context(self._reached(make=False))

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from artifact_pipeline.worker.workspace.directories import REAL_DIRECTORY
@@ -31,12 +30,7 @@ class UnpackedTree:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         os.close(self._last)
 
     def find_directory(self, parts: Parts) -> int | None:

@@ -5,7 +5,6 @@ import threading
 from contextlib import ExitStack, suppress
 from enum import Enum
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 _CHUNK = 64 * 1024
@@ -38,12 +37,7 @@ class LossyCommits:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._thread.join()
         self._ended.close()
