@@ -99,5 +99,5 @@ def _send(app: Any, queue: str) -> None:
     app.send_task("artifacts.upload_job_config", kwargs={"job_id": 1}, queue=queue)
 
 
-def _consumers(channel: Channel, queue: str) -> int:
+def _consumers(channel: Any, queue: str) -> int:
     return int(channel.queue_declare(queue, passive=True).consumer_count)
