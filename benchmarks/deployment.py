@@ -131,6 +131,6 @@ def deployment() -> Iterator[Deployment]:
 
 @contextmanager
 def deployment_on(database_url: str) -> Iterator[Deployment]:
-    """Start all but the database, which is there and empty."""
+    """Start all but the database, which is there."""
     with temporary_directory() as directory, FastStack(directory, database_url) as stack:
         yield Deployment(stack)

@@ -1,6 +1,5 @@
 """Real servers for the tests, each started once. One that cannot start fails the run."""
 
-import fcntl
 import gc
 import os
 import shutil
@@ -9,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from shutil import copy
 from typing import Any
@@ -27,16 +26,19 @@ from tests import (
     bytecode,
     compiled_statements,
     forked_workers,
+    migrated_files,
     preloaded,
     processes,
+    quick_logging,
     shared_botocore,
     sparse_reports,
     unsynced_sqlite,
 )
 from tests.buckets import client_of, create_bucket
 from tests.databases import Databases
-from tests.faults.postgres import RestartablePostgres
+from tests.faults.postgres import UNSYNCED, RestartablePostgres, copy_data
 from tests.image import ROOT, build, environment_of
+from tests.once import made_once
 from tests.servers import Moto
 
 # The suites are no test modules by name; so their failures say what they compared.
@@ -63,8 +65,10 @@ def _set_up(expression: str) -> None:
     _leave_out_the_users_settings()
     _set_up_hypothesis(expression)
     compiled_statements.share()
+    migrated_files.share()
     unsynced_sqlite.leave_unsynced()
     shared_botocore.share()
+    quick_logging.share()
 
 
 def _hide_the_folders() -> None:
@@ -136,10 +140,27 @@ def _signals_are_left_as_they_were() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def databases() -> Iterator[Databases]:
+def postgres_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a PostgreSQL server, to be copied: it has what `Databases.make` makes."""
+    return made_once(tmp_path_factory, "postgres", _make_databases) / "data"
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_data: Path) -> Iterator[Databases]:
     """Those of a PostgreSQL server."""
-    with RestartablePostgres() as server, closing(Databases(server.url("{name}"))) as databases:
+    with (
+        RestartablePostgres(*UNSYNCED, data=postgres_data) as server,
+        closing(Databases(server.url("{name}"))) as databases,
+    ):
         yield databases
+
+
+def _make_databases(directory: Path) -> None:
+    with RestartablePostgres(*UNSYNCED) as server:
+        with closing(Databases(server.url("{name}"))) as databases:
+            databases.make()
+        server.stop("fast")
+        copy_data(server.data, directory / "data")
 
 
 @pytest.fixture
@@ -268,13 +289,4 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def image(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The environment that the Dockerfile makes of these sources and the runtime lock."""
-    own = tmp_path_factory.getbasetemp()
-    # The processes of a test run share it: to build it takes long.
-    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "image"
-    with root.with_suffix(".lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if not (root / "built").exists():
-            shutil.rmtree(root, ignore_errors=True)
-            build(sources, root)
-            (root / "built").touch()
-    return environment_of(root)
+    return environment_of(made_once(tmp_path_factory, "image", partial(build, sources)))

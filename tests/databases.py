@@ -19,7 +19,8 @@ from artifact_pipeline.worker.sql.grants import (
 from artifact_pipeline.worker.sql.migrate import upgrade
 from artifact_pipeline.worker.sql.version import VERSION_TABLE
 
-_MIGRATED = "migrated"
+MIGRATED = "migrated"
+"""The database of which all others are copies."""
 _SHARED = "shared"
 
 # A test that changes tables would leave them to the next one.
@@ -55,15 +56,18 @@ class Databases:
         self._named = named
         self._made: set[str] = set()
         self._kept: dict[str, psycopg.Connection[tuple[Any, ...]]] = {}
-        self._execute("postgres", f"CREATE DATABASE {_MIGRATED}")
-        engine = make_engine(named.format(name=_MIGRATED))
+
+    def make(self) -> None:
+        """Make what all others are copies of."""
+        self._execute("postgres", f"CREATE DATABASE {MIGRATED}")
+        engine = make_engine(self._named.format(name=MIGRATED))
         upgrade(engine, with_platform_tables=True)
         engine.dispose()
-        self._execute("postgres", f"CREATE DATABASE {_SHARED} TEMPLATE {_MIGRATED}")
+        self._execute("postgres", f"CREATE DATABASE {_SHARED} TEMPLATE {MIGRATED}")
         self._execute(_SHARED, _REFUSE_DDL)
 
     @contextmanager
-    def fresh(self, template: str = _MIGRATED) -> Iterator[str]:
+    def fresh(self, template: str = MIGRATED) -> Iterator[str]:
         """The URL of a database of its own; by default a migrated one."""
         name = f"test_{uuid4().hex}"
         self._execute("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -87,7 +91,7 @@ class Databases:
             alter: is called with the URL of a migrated database.
         """
         name = f"{_SHARED}_{kind}"
-        if self._make_once(name, _MIGRATED, alter):
+        if self._make_once(name, MIGRATED, alter):
             self._execute(name, _REFUSE_DDL)
         return self._emptied(name)
 

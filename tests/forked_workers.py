@@ -1,6 +1,6 @@
 """The processes of a test run, forked from one that has imported the tests.
 
-To start Python and to import the tests takes as long as to collect them, and each process would do
+To start Python and to import the tests takes longer than to collect them, and each process would do
 it by itself.
 """
 
@@ -19,6 +19,8 @@ import pytest
 from _pytest.config import apply_warning_filters
 from _pytest.pathlib import ImportMode, import_path
 from execnet import gateway_io
+from hypothesis.errors import HypothesisSideeffectWarning
+from hypothesis.internal.conjecture import providers
 
 from tests import preloaded, processes
 
@@ -33,6 +35,7 @@ def fork_early(config: pytest.Config) -> None:
     if config.option.markexpr != processes.FAST:
         preloaded.start_server()
     _import_tests(config)
+    _read_constants()
     if threading.active_count() > 1:
         return  # a lock that a thread holds would stay locked in the forked process
     gc.freeze()
@@ -68,6 +71,14 @@ def _import_tests(config: pytest.Config) -> None:
                     root=config.rootpath,
                     consider_namespace_packages=False,
                 )
+
+
+def _read_constants() -> None:
+    """Let Hypothesis read all that was imported, or each process would do it by itself."""
+    with warnings.catch_warnings():
+        # It warns of slow plugins; this one makes the others quicker.
+        warnings.simplefilter("ignore", HypothesisSideeffectWarning)
+        providers._get_local_constants()
 
 
 def _modules(config: pytest.Config) -> Iterator[Path]:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.lent_bytecode import lend_bytecode
+
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
@@ -52,7 +54,7 @@ def build(sources: Path, root: Path) -> Path:
         elif name == "COPY":
             _copy(sources, argument, directory)
         elif name == "RUN":
-            _run(argument.replace("/opt/", f"{root}/opt/"), directory)
+            _install(argument.replace("/opt/", f"{root}/opt/"), directory, root)
         else:
             assert name == "FROM", name
     return environment_of(root)
@@ -66,6 +68,19 @@ def _copy(sources: Path, argument: str, directory: Path) -> None:
             shutil.copytree(sources / name, directory / target, symlinks=True)
         else:
             shutil.copy(sources / name, directory / target)
+
+
+def _install(command: str, directory: Path, root: Path) -> None:
+    """Run the command; what it would compile that is here already is copied.
+
+    The last command compiles what is left.
+    """
+    if " sync " not in command:
+        _run(command, directory)
+        return
+    _run(command.replace(" --compile-bytecode ", " "), directory)
+    (packages,) = environment_of(root).rglob("site-packages")
+    lend_bytecode(packages)
 
 
 def _run(command: str, directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""Processes of Celery, `artifacts` and ministack, forked from one that has the libraries loaded.
+"""Processes of Celery, `artifacts` and S3 servers, forked from one that has the libraries loaded.
 
 To load them takes half of a worker's start, and the tests start hundreds. A forked process differs
 from `python -m celery …` in nothing else: it has a session, an environment, a directory and a log
@@ -12,7 +12,7 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from multiprocessing import connection, forkserver
@@ -21,6 +21,7 @@ from multiprocessing.context import ForkServerProcess
 from multiprocessing.resource_tracker import _resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Any, NamedTuple
 from unittest.mock import patch
 from uuid import uuid4
@@ -29,6 +30,7 @@ from artifact_pipeline.worker.embedded import lifeline
 from tests.image import ROOT
 
 _LIBRARIES = ["tests.preloaded_libraries"]
+_OF_MOTO = ["moto.moto_server.werkzeug_app", "moto.s3.urls", "werkzeug.serving"]
 _READ_LATE = (
     *("ARTIFACTS_", "AWS_", "FAULTS_", "FLOWER_", "PYTHONPATH", "SKEW_SECONDS", "TMPDIR"),
 )
@@ -36,6 +38,7 @@ _READ_LATE = (
 _FORKED = {
     "celery": (),
     "artifact_pipeline.worker.cli": (),
+    "moto.server": ("MOTO_",),
     "ministack": ("BIND_HOST", "GATEWAY_PORT", "IOT_MTLS_ENABLED", "LOG_LEVEL", "S3_", "SERVICES"),
 }
 """Modules that are forked, each with the variables that it alone reads."""
@@ -53,7 +56,7 @@ class Forked:
         child, parent = multiprocessing.Pipe()
         place = (options["env"], options["cwd"], Path(options["stdout"].name))
         self._process = ForkServerProcess(target=_become, args=(child, arguments, *place))
-        _start_process(self._process, options["env"])
+        start_process(self._process, options["env"])
         child.close()
         self.pid: int = self._process.pid or 0
         with parent:
@@ -101,24 +104,43 @@ class Ended(NamedTuple):
     err: str
 
 
-def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> Ended:
-    """Run `artifacts` with these arguments, in this directory.
+class Running:
+    """A forked process that runs to its end, and whose output is kept.
 
     Raises:
         ValueError: the environment has what Python or a library reads before the fork.
     """
-    if not _can_be_forked(env):
-        raise ValueError(f"{_changed(env)}: run the installed command instead")
-    with TemporaryDirectory() as directory:
-        printed = (Path(directory, "out"), Path(directory, "err"))
-        place = (env, Path.cwd(), *printed)
-        process = ForkServerProcess(target=_run_artifacts, args=(arguments, *place))
-        _start_process(process, env)
-        process.join(_PATIENCE_SECONDS)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(["artifacts", *arguments], _PATIENCE_SECONDS)
-        return Ended(process.exitcode, *(each.read_text() for each in printed))
+
+    def __init__(
+        self, target: Callable[..., None], arguments: Sequence[str], env: Mapping[str, str]
+    ) -> None:
+        if not _can_be_forked(env):
+            raise ValueError(f"{_changed(env)}: start Python or the installed command instead")
+        self._arguments = arguments
+        self._directory = TemporaryDirectory()
+        self._printed = [Path(self._directory.name, name) for name in ("out", "err")]
+        place = (dict(env), Path.cwd(), *self._printed)
+        self._process = ForkServerProcess(target=target, args=(arguments, *place))
+        start_process(self._process, env)
+
+    def ended(self) -> Ended:
+        """Wait for its end."""
+        with self._directory:
+            self._process.join(_PATIENCE_SECONDS)
+            if self._process.exitcode is None:
+                self._process.kill()
+                raise subprocess.TimeoutExpired(list(self._arguments), _PATIENCE_SECONDS)
+            return Ended(self._process.exitcode, *(each.read_text() for each in self._printed))
+
+
+def run_command(arguments: Sequence[str], env: Mapping[str, str]) -> Ended:
+    """Run `artifacts` with these arguments, in this directory."""
+    return Running(_run_artifacts, arguments, env).ended()
+
+
+def start_code(code: str, *arguments: str, env: Mapping[str, str] = os.environ) -> Running:
+    """Start what `python -c` would, in this directory; the libraries are there before."""
+    return Running(_run_code, [code, *arguments], env)
 
 
 def run_forking(module: str) -> None:
@@ -159,7 +181,7 @@ def _fork_server(_path: str, arguments: Sequence[str], descriptors: Sequence[int
         os._exit(0)
 
 
-def _start_process(process: ForkServerProcess, env: Mapping[str, str]) -> None:
+def start_process(process: ForkServerProcess, env: Mapping[str, str]) -> None:
     """Fork it from the process that has the libraries and was linked as this one should be."""
     connect = _server(env.get(_LINKED)).connect_to_new_process
     with patch.object(forkserver, "connect_to_new_process", connect):
@@ -184,7 +206,7 @@ class _SharedServer(forkserver.ForkServer):
 def _server(linked: str | None) -> forkserver.ForkServer:
     """Start the process from which those with this value of LD_PRELOAD are forked."""
     server = _SharedServer()
-    server.set_forkserver_preload(_LIBRARIES)
+    server.set_forkserver_preload([*_OF_MOTO, *_LIBRARIES])
     # Nothing of such an address is left in a directory if this process is killed.
     address = f"\0artifacts-tests-{uuid4().hex}"
     with (
@@ -240,6 +262,19 @@ def _run_artifacts(
     sys.argv = ["artifacts", *arguments]
     try:
         importlib.import_module("artifact_pipeline.worker.cli.main").main()
+    finally:
+        atexit._run_exitfuncs()
+
+
+def _run_code(
+    arguments: Sequence[str], env: Mapping[str, str], cwd: Path, out: Path, err: Path
+) -> None:
+    _settle(env, cwd, out, err)
+    sys.argv = ["-c", *arguments[1:]]
+    module = ModuleType("__main__")
+    sys.modules["__main__"] = module
+    try:
+        exec(compile(arguments[0], "<string>", "exec"), module.__dict__)  # noqa: S102 - the test's
     finally:
         atexit._run_exitfuncs()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_SERVERS = {"databases", "image", "ministack", "moto", "sources", "valkey"}
+_SERVERS = {"databases", "image", "ministack", "moto", "postgres_data", "sources", "valkey"}
 """Fixtures that start a process."""
 _NAMED = re.compile("moto|ministack|postgres")
 """What a parameter is called that stands for a server."""

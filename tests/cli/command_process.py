@@ -26,6 +26,21 @@ def forking(module: str) -> tuple[str, ...]:
     )
 
 
+def processes_of(*places: Path) -> list[psutil.Process]:
+    """Return all that live below these directories, or keep their temporary files there."""
+    return [process for process in psutil.process_iter() if _is_of(process, places)]
+
+
+def _is_of(process: psutil.Process, places: Sequence[Path]) -> bool:
+    with suppress(psutil.Error):
+        # Valkey writes its title over its environment, and works in its own directory.
+        seen = (process.environ().get("TMPDIR", ""), process.cwd())
+        return process.status() != psutil.STATUS_ZOMBIE and any(
+            place.startswith(str(ours)) for place in seen for ours in places
+        )
+    return False
+
+
 class ParentProcess:
     """A process with its own TMPDIR, by which its children are recognised.
 
@@ -94,16 +109,7 @@ class ParentProcess:
 
     def processes(self) -> list[psutil.Process]:
         """Everything alive that it started, however far removed, and itself."""
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        with suppress(psutil.Error):
-            # Valkey writes its title over its environment, and works in its own directory.
-            seen = (process.environ().get("TMPDIR", ""), process.cwd())
-            return process.status() != psutil.STATUS_ZOMBIE and any(
-                place.startswith(str(ours)) for place in seen for ours in self.places
-            )
-        return False
+        return processes_of(*self.places)
 
 
 class CommandProcess(ParentProcess):

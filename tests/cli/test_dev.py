@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import sleep
 
 import psutil
 import pytest
@@ -16,7 +17,7 @@ import requests
 
 from artifact_pipeline.worker.dev.logs import Follower
 from artifact_pipeline.worker.embedded.lifeline import temporary_directory
-from tests.cli.command_process import CommandProcess, ForkingProcess
+from tests.cli.command_process import CommandProcess, ForkingProcess, processes_of
 from tests.cli.commands import Answer, Command
 
 pytestmark = pytest.mark.processes
@@ -156,6 +157,7 @@ def test_one_that_ends_again_and_again_takes_the_others_along(tmp_path: Path) ->
             if (beat := leaders(dev)["beat"]) is not None:
                 with suppress(psutil.NoSuchProcess):
                     beat.kill()
+            sleep(0.1)
         status = dev.ended()
     # Then
     assert status == 1
@@ -196,19 +198,19 @@ def test_a_file_in_the_way_is_named(tmp_path: Path, artifacts_forked: Command) -
 @pytest.mark.parametrize(
     "option", ["--broker-port", "--s3-port", "--flower-port", "--metrics-port"]
 )
-def test_a_port_that_is_taken_is_named(tmp_path: Path, option: str) -> None:
+def test_a_port_that_is_taken_is_named(
+    tmp_path: Path, artifacts_forked: Command, option: str
+) -> None:
     # Given
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         # When
-        with CommandProcess(tmp_path, "dev", option, str(port)) as dev:
-            status = dev.ended()
+        dev = artifacts_forked("dev", option, str(port), TMPDIR=str(tmp_path))
     # Then
-    assert (status, dev.err) == (
-        1,
-        f"artifacts: port {port} is in use: free it, or give another one\n",
-    )
-    assert dev.processes() == []
+    assert dev.status == 1
+    assert dev.error == f"artifacts: port {port} is in use: free it, or give another one"
+    assert processes_of(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_in_use_is_named(tmp_path: Path, artifacts_forked: Command) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +15,7 @@ from sqlalchemy import Engine
 
 from artifact_pipeline.worker.cli.streams import _ASCII
 from tests.cli.commands import bare_environment
+from tests.forked_commands import forked_artifacts
 from tests.sql.batch_steps import History
 
 pytestmark = pytest.mark.processes
@@ -34,20 +36,34 @@ def environment(database: Engine, sqlite_url: str) -> dict[str, str]:
     return {**bare_environment(), "ARTIFACTS_DATABASE_URL": sqlite_url}
 
 
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A command that does not look for itself how its streams are encoded."""
+    with forked_artifacts(tmp_path_factory.mktemp("f")) as program:
+        yield str(program)
+
+
 def run(
     arguments: tuple[str, ...],
     environment: dict[str, str],
     out: IO[bytes] | int = subprocess.PIPE,
-    err: IO[bytes] | int = subprocess.PIPE,
+    command: str = COMMAND,
 ) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [COMMAND, *arguments], env=environment, stdout=out, stderr=err, timeout=60, check=False
+        [command, *arguments],
+        env=environment,
+        stdout=out,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
     )
 
 
-def shell(line: str, environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
+def shell(
+    line: str, environment: dict[str, str], command: str = COMMAND
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        ["bash", "-c", line.replace("artifacts", COMMAND)],  # noqa: S607 - bash from the PATH
+        ["bash", "-c", line.replace("artifacts", command)],  # noqa: S607 - bash from the PATH
         env=environment,
         capture_output=True,
         timeout=60,
@@ -58,10 +74,12 @@ def shell(line: str, environment: dict[str, str]) -> subprocess.CompletedProcess
 @pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_a_full_device_is_one_line(
-    environment: dict[str, str], arguments: tuple[str, ...], encoding: str
+    environment: dict[str, str], forked: str, arguments: tuple[str, ...], encoding: str
 ) -> None:
+    environment["PYTHONIOENCODING"] = encoding
     with Path("/dev/full").open("wb") as full:
-        ended = run(arguments, {**environment, "PYTHONIOENCODING": encoding}, out=full)
+        command = COMMAND if encoding == "ascii" else forked
+        ended = run(arguments, environment, out=full, command=command)
     assert ended.returncode == 1
     said = b"artifacts: the output could not be written: No space left on device\n"
     assert ended.stderr == said
@@ -126,14 +144,14 @@ def test_nothing_is_written_into_a_file_that_took_the_number_of_a_closed_stream(
 
 @pytest.mark.parametrize("arguments", PRINTING, ids=" ".join)
 def test_a_pipe_that_nobody_reads_ends_the_command_quietly(
-    environment: dict[str, str], arguments: tuple[str, ...]
+    environment: dict[str, str], forked: str, arguments: tuple[str, ...]
 ) -> None:
     # Given a pipe whose reader has gone
     reader, writer = os.pipe()
     os.close(reader)
     # When
     with os.fdopen(writer, "wb") as closed:
-        ended = run(arguments, environment, out=closed)
+        ended = run(arguments, environment, out=closed, command=forked)
     # Then
     assert (ended.returncode, ended.stderr) == (141, b"")
 
@@ -153,10 +171,11 @@ def test_a_report_may_be_cut_by_head(history: History, sqlite_url: str) -> None:
 
 @pytest.mark.parametrize("err", ["2>&-", "2>/dev/full"])
 def test_without_standard_error_the_status_is_the_same(
-    environment: dict[str, str], err: str
+    environment: dict[str, str], forked: str, err: str
 ) -> None:
+    command = COMMAND if err == "2>&-" else forked
     for arguments, status in (("helth", 2), ("jobs info 99", 1), ("jobs list", 0)):
-        assert shell(f"artifacts {arguments} {err}", environment).returncode == status
+        assert shell(f"artifacts {arguments} {err}", environment, command).returncode == status
 
 
 @pytest.fixture(
@@ -172,13 +191,17 @@ def narrow(request: pytest.FixtureRequest, environment: dict[str, str]) -> dict[
     return {**environment, **request.param, "COLUMNS": "80"}
 
 
-def test_what_an_encoding_lacks_is_replaced(narrow: dict[str, str], history: History) -> None:
+def test_what_an_encoding_lacks_is_replaced(
+    narrow: dict[str, str], forked: str, history: History
+) -> None:
     # Given a reason that is cut, and not ASCII
     snapshot = history.preview().batch.id
     history.start(snapshot, reason=f"für später: {'sehr ' * 20}bald")
     # When
-    preview = run(("batch", "preview"), narrow)
-    listed = run(("batch", "list"), narrow)
+    is_encoded = narrow.keys() & {"PYTHONIOENCODING", "LC_ALL"}
+    command = COMMAND if is_encoded else forked
+    preview = run(("batch", "preview"), narrow, command=command)
+    listed = run(("batch", "list"), narrow, command=command)
     # Then
     for ended in (preview, listed):
         assert (ended.returncode, ended.stderr) == (0, b"")

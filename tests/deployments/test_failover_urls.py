@@ -1,6 +1,5 @@
 """Several broker URLs, `a;b`, for every process: the first is down, or no longer takes writes."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from artifact_pipeline.worker.embedded.servers import accepts, kept_port
 from artifact_pipeline.worker.messages.redis_channel import take_in_messages_only
 from artifact_pipeline.worker.messages.refused_writes import retry_when_refused
 from artifact_pipeline.worker.settings import BrokerSettings, load
+from tests import preloaded
 from tests.cli.commands import bare_environment
 from tests.deployments.redis_server import RedisServer
 from tests.image import ROOT
@@ -112,15 +112,10 @@ def test_health_status_and_doctor_ask_the_second(urls: str) -> None:
 
 def test_a_command_asks_the_second(urls: str) -> None:
     # When
-    ended = subprocess.run(
-        [Path(sys.executable).with_name("artifacts"), *["health", "ready", "--only", "broker"]],
-        env={**bare_environment(), "ARTIFACTS_BROKER_URL": urls},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**bare_environment(), "ARTIFACTS_BROKER_URL": urls}
+    ended = preloaded.run_command(["health", "ready", "--only", "broker"], environment)
     # Then
-    assert ended.stdout == "broker answers\n", ended.stderr
+    assert ended.out == "broker answers\n", ended.err
 
 
 def test_a_worker_connects_to_the_second(

@@ -13,6 +13,7 @@ import pytest
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from tests import preloaded
 from tests.integration.deployment import Deployment
 from tests.sql.batch_steps import History
 
@@ -58,7 +59,8 @@ def test_the_examples_of_transactions_work(deployed: Deployment) -> None:
 
 def test_the_example_of_a_bare_message_works_without_this_package(deployed: Deployment) -> None:
     ours = "print(sorted({'domain', 'tasks', 'worker'} & set(__import__('sys').modules)))"
-    assert _run(BARE + ours, deployed) == "[]\n"
+    ended = _python(BARE + ours, {**os.environ, **deployed.stack.settings()})
+    assert (ended.returncode, ended.stdout) == (0, "[]\n"), ended.stderr
     deployed.stored(RESULTS)
 
 
@@ -118,11 +120,12 @@ def _exists_already(path: Path, test: str) -> bool:
 
 
 def _run(example: str, deployed: Deployment) -> str:
-    ended = _python(example, {**os.environ, **deployed.stack.settings()})
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    ended = preloaded.start_code(example, env={**os.environ, **deployed.stack.settings()}).ended()
+    assert ended.status == 0, ended.err
+    return ended.out
 
 
+# In a new process, which has imported nothing.
 def _python(source: str, env: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-c", source],

@@ -1,14 +1,14 @@
 """A PostgreSQL whose role logs in by a password, as by a token on RDS, and only by TLS."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from artifact_pipeline.worker.sql.engine import make_engine
-from artifact_pipeline.worker.sql.migrate import upgrade
-from tests.databases import grant_needed
-from tests.faults.postgres import RestartablePostgres
+from tests.databases import MIGRATED, grant_needed
+from tests.faults.postgres import UNSYNCED, RestartablePostgres
 from tests.iam.tls_front import TlsFront
 from tests.iam.tokens import USER, ExpiringTokens, set_password
 
@@ -16,14 +16,13 @@ DATABASE = "platform"
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[RestartablePostgres]:
+def postgres(postgres_data: Path) -> Iterator[RestartablePostgres]:
     """With the pipeline's tables, and a role with the needed grants."""
-    with RestartablePostgres() as server:
-        server.create(DATABASE)
+    with RestartablePostgres(*UNSYNCED, data=postgres_data) as server:
+        server.create(DATABASE, template=MIGRATED)
         with server.connect() as connection:
             connection.execute(f"CREATE ROLE {USER} LOGIN".encode())
         owner = make_engine(server.url(DATABASE))
-        upgrade(owner, with_platform_tables=True)
         grant_needed(owner, USER)
         owner.dispose()
         rules = server.data / "pg_hba.conf"

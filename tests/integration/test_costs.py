@@ -1,11 +1,12 @@
 """What one small upload costs, counted."""
 
 from benchmarks.counts import count_ours, count_what_is_stored
-from benchmarks.deployment import deployment
+from benchmarks.deployment import deployment_on
+from tests.databases import Databases
 
 
-def test_a_small_upload_costs_no_more_than_it_must() -> None:
-    with deployment() as made:
+def test_a_small_upload_costs_no_more_than_it_must(databases: Databases) -> None:
+    with databases.fresh() as url, deployment_on(url) as made:
         # When small uploads go the whole way from a producer's commit to the record
         costs = count_ours(made)
         # And what is recorded is downloaded, and an upload URL signed

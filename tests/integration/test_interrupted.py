@@ -21,7 +21,7 @@ from tests.integration.deployment import Deployment
 
 _MIB = 2**20
 _PART = 5 * _MIB
-_PARTS = 10
+_PARTS = 7
 _ARRIVED = 3
 IMPATIENT = {
     "ARTIFACTS_LEASE_SECONDS": "1",
@@ -47,7 +47,7 @@ def large(tmp_path: Path) -> Iterator[Large]:
     """A large upload of which some parts have arrived, and the worker that is at it."""
     with EmbeddedStack(tmp_path) as stack, TcpProxy(("127.0.0.1", stack.s3.port)) as s3:
         # So slow that the upload is not done before it is interrupted.
-        s3.throttle(_PART)
+        s3.throttle(_PART // 2)
         deployed = Deployment(stack)
         job_id = deployed.job(datetime(2025, 10, 23, 21, 15, tzinfo=UTC))
         artifact = Artifact(ArtifactKind.JOB_INPUT, job_id)

@@ -14,8 +14,15 @@ from artifact_pipeline.worker.embedded.lifeline import temporary_directory
 from tests.cli.command_process import ARTIFACTS, ParentProcess, forking
 
 WAITS = """
+import os
 import time
 from pathlib import Path
+
+import pytest
+
+@pytest.fixture(scope="session")
+def postgres_data():
+    return Path(os.environ["POSTGRES_DATA"])
 
 def test_waits(databases, valkey, ministack, moto):
     Path(__file__).with_name("ready").touch()
@@ -85,13 +92,18 @@ def log_of(process: psutil.Process) -> str:
     ids=["SIGKILL", "SIGTERM", "SIGKILL-xdist"],
 )
 def test_a_killed_test_run_leaves_no_server(
-    tmp_path: Path, temporary: Path, number: signal.Signals, options: tuple[str, ...]
+    tmp_path: Path,
+    temporary: Path,
+    postgres_data: Path,
+    number: signal.Signals,
+    options: tuple[str, ...],
 ) -> None:
-    # Given a run that uses every server
+    # Given a run that uses every server, the databases of which have been made before
     file = tmp_path / "test_waits.py"
     file.write_text(WAITS)
     command = [sys.executable, *PYTEST, *options, str(file)]
-    with ParentProcess(tmp_path, command, temporary) as parent:
+    made = {"POSTGRES_DATA": str(postgres_data)}
+    with ParentProcess(tmp_path, command, temporary, **made) as parent:
         parent.wait_until((tmp_path / "ready").exists)
         assert {"postgres", "valkey-server"} <= {each.name() for each in parent.processes()}
         # When

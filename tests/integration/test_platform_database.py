@@ -1,7 +1,5 @@
 """A database that the platform's own migrations have made stays the platform's."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from artifact_pipeline.worker.composition.producer import Producer
 from artifact_pipeline.worker.embedded.stack import BUCKET, EmbeddedStack
 from artifact_pipeline.worker.settings import ProducerSettings, load
 from artifact_pipeline.worker.sql.engine import make_engine
+from tests import preloaded
 from tests.cli.commands import bare_environment
 from tests.integration.deployment import Deployment
 from tests.integration.platform import Client, Platform
@@ -111,13 +110,8 @@ class Snapshot:
 
 def upgrade(url: str) -> None:
     """By the command, as an operator does."""
-    subprocess.run(
-        [Path(sys.executable).with_name("artifacts"), "db", "upgrade"],
-        env={**bare_environment(), "ARTIFACTS_DATABASE_URL": url},
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
+    env = {**bare_environment(), "ARTIFACTS_DATABASE_URL": url}
+    assert preloaded.run_command(["db", "upgrade"], env).status == 0
 
 
 def test_db_upgrade_adds_only_the_pipelines_tables(engine: Engine, empty_url: str) -> None:

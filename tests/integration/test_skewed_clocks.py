@@ -21,6 +21,7 @@ from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.worker.composition.batches import Batches
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from tests import preloaded
 from tests.databases import Databases
 from tests.faults.cells.requests import is_put
 from tests.faults.s3_proxy import FaultyS3, S3Fault
@@ -87,12 +88,9 @@ class Skewed:
         """Ask for uploads, as a program on a machine whose clock is wrong."""
         ids = [str(artifact.job_id) for artifact in artifacts]
         where = (self._stack.database_url, self._stack.broker.url)
-        subprocess.run(
-            [sys.executable, "-c", PRODUCER, *where, *ids],
-            env={**os.environ, **environment(minutes)},
-            check=True,
-            timeout=60,
-        )
+        env = {**os.environ, **environment(minutes)}
+        ended = preloaded.start_code(PRODUCER, *where, *ids, env=env).ended()
+        assert ended.status == 0, ended.err
 
     def stored_at_once(self, artifact: Artifact) -> None:
         """Check that it is stored, and when, by the right clock."""

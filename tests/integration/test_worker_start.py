@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from artifact_pipeline.worker.dev.stack import FLOWER_CONFIG
 from artifact_pipeline.worker.embedded.process import ManagedProcess
 from artifact_pipeline.worker.embedded.servers import free_port
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from tests import preloaded
 from tests.databases import Databases, role
 from tests.faults.proxy import TcpProxy
 from tests.integration.deployment import Deployment
@@ -161,15 +160,9 @@ class Waiting:
         )
         deployed.wait_until(lambda: self.alive.exists() and part in self.alive.read_text())
 
-    def health(self) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [Path(sys.executable).with_name("artifacts"), "health", "live"],
-            env={**os.environ, "ARTIFACTS_LIVENESS_FILE": str(self.alive)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    def health(self) -> preloaded.Ended:
+        environment = {**os.environ, "ARTIFACTS_LIVENESS_FILE": str(self.alive)}
+        return preloaded.run_command(["health", "live"], environment)
 
 
 def _through(part: str, port: int, database_url: str) -> dict[str, str]:
@@ -206,8 +199,8 @@ def test_a_worker_waits_for_what_is_away_and_then_works(
     here.deployed.send(artifact)
     # Then it is alive, says what it waits for, and leaves the message to others
     health = here.health()
-    assert health.returncode == 0, health.stderr
-    assert "; waits for " in health.stdout
+    assert health.status == 0, health.err
+    assert "; waits for " in health.out
     assert "not started yet, the next look is in " in here.worker.log.read_text()
     with here.deployed.stack.broker.client() as broker:
         assert broker.llen("configs") == 1
@@ -216,7 +209,7 @@ def test_a_worker_waits_for_what_is_away_and_then_works(
     # Then
     assert here.deployed.ended(artifact).state is TransferState.DONE
     assert here.deployed.latest(artifact).attempts == 1
-    assert "waits for" not in here.health().stdout
+    assert "waits for" not in here.health().out
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

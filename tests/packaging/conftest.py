@@ -5,15 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.once import made_once
+
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
 def wheel(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of these sources."""
-    directory = tmp_path_factory.mktemp("wheel")
-    _python("build", "--wheel", "--no-isolation", "--outdir", str(directory), cwd=sources)
-    (built,) = directory.glob("*.whl")
+
+    def build(directory: Path) -> None:
+        _python("build", "--wheel", "--no-isolation", "--outdir", str(directory), cwd=sources)
+
+    (built,) = made_once(tmp_path_factory, "wheel", build).glob("*.whl")
     return built
 
 

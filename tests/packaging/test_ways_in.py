@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.lent_bytecode import lend_bytecode
 from tests.packaging.conftest import ROOT
-from tests.packaging.wheels import UV, lend_bytecode, locked_wheels, run_foreign
+from tests.packaging.wheels import UV, locked_wheels, run_foreign
 
 pytestmark = pytest.mark.processes
 

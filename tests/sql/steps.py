@@ -1,8 +1,10 @@
 """What the SQL tests are written with."""
 
-import subprocess
-import sys
+import fcntl
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Engine, event, text
@@ -15,6 +17,7 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.transfers import Claim, Direction
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from tests.preloaded import start_code
 
 UPLOAD = Direction.UPLOAD
 HOUR = timedelta(hours=1)
@@ -102,28 +105,25 @@ def claimed(transfers: SqlTransfers, artifact: Artifact = RESULTS, request_id: s
 
 def run_at_once(prepare: str, work: str, *arguments: str, times: int = 3) -> None:
     """Let so many processes do the work at the same moment; each must end well, and silently."""
-    code = f"import sys\n{prepare}\nprint('ready', flush=True)\nsys.stdin.readline()\n{work}"
-    processes = [_start_python(code, *arguments) for _ in range(times)]
-    assert [_line_of(process) for process in processes] == ["ready\n"] * times
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    ended = [process.communicate(timeout=60) for process in processes]
-    assert ended == [("", "")] * times
-    assert [process.returncode for process in processes] == [0] * times
+    with TemporaryDirectory() as directory, Path(directory, "held").open("w") as held:
+        # They are ready one after the other, and wait for this lock together.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        ready = [Path(directory, str(number)) for number in range(times)]
+        waiting = _WAITING.format(prepare=prepare, work=work, held=held.name)
+        processes = [start_code(waiting, *arguments, str(path)) for path in ready]
+        deadline = monotonic() + 60
+        while not all(path.exists() for path in ready):
+            assert monotonic() < deadline, [process.ended() for process in processes]
+            sleep(0.01)
+        fcntl.flock(held, fcntl.LOCK_UN)
+        assert [process.ended() for process in processes] == [(0, "", "")] * times
 
 
-def _line_of(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline()
-
-
-def _start_python(code: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+_WAITING = """
+import fcntl, sys
+from pathlib import Path
+{prepare}
+Path(sys.argv.pop()).touch()
+fcntl.flock(open({held!r}), fcntl.LOCK_SH)
+{work}
+"""

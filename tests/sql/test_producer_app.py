@@ -1,8 +1,6 @@
 """Which Celery app a request is sent by, and what is said where there is none."""
 
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -20,6 +18,7 @@ from artifact_pipeline.domain.model.transfers import Transfer
 from artifact_pipeline.worker.embedded.servers import Valkey, free_port
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.transfers.requests import request_upload
+from tests.preloaded import start_code
 from tests.sql.producer import count_rows, message_of, producing_to, sent_to
 
 # Tells on stderr of every network address that is connected to.
@@ -52,17 +51,10 @@ def test_without_an_app_it_is_refused_before_anything_is_inserted(
 ) -> None:
     # When in a process of its own, for the app that Celery falls back to is the whole process's
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ARTIFACTS_")}
-    ended = subprocess.run(
-        [sys.executable, "-c", ASK, database_url],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    ended = start_code(ASK, database_url, env=environment).ended()
     # Then it says what to do, and has connected to no broker
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.startswith("no broker: set ARTIFACTS_BROKER_URL and call ")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith("no broker: set ARTIFACTS_BROKER_URL and call ")
     assert count_rows(engine) == 0
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from tests.databases import MIGRATED
 from tests.faults.cells.cell import PART, Cell, CellStack
 from tests.faults.cells.commit_proxy import Loss, LossyCommits
 from tests.faults.cells.requests import is_part
-from tests.faults.postgres import RestartablePostgres
+from tests.faults.postgres import UNSYNCED, RestartablePostgres
 from tests.faults.s3_proxy import FaultyS3
 from tests.integration.events import listening
 
@@ -68,10 +69,10 @@ def test_a_commit_that_never_arrives(cell: Cell, *, is_large: bool) -> None:
 
 
 @pytest.fixture
-def restartable(tmp_path: Path) -> Iterator[tuple[Cell, RestartablePostgres]]:
+def restartable(tmp_path: Path, postgres_data: Path) -> Iterator[tuple[Cell, RestartablePostgres]]:
     """A deployment whose database can be restarted."""
-    with RestartablePostgres() as postgres:
-        postgres.create("cell")
+    with RestartablePostgres(*UNSYNCED, data=postgres_data) as postgres:
+        postgres.create("cell", template=MIGRATED)
         with (
             CellStack(tmp_path / "stack", postgres.url("cell")) as stack,
             FaultyS3(stack.s3.port) as s3,
