@@ -45,6 +45,20 @@ def broker_connection(app: Celery) -> Iterator[Any]:
 
 
 @contextmanager
+def pooled_connection(app: Celery) -> Iterator[Any]:
+    """Yield a connection, of the pool if there is one URL. Raises: as `broker_connection`."""
+    with translated_errors(app), ExitStack() as exits:
+        if len(broker_urls(app)) == 1:
+            with _naming_the_url():
+                connection = exits.enter_context(app.connection_or_acquire())
+                _ = connection.default_channel  # connects
+        else:
+            # A pool keeps its connection to a broker that has become a read-only replica.
+            connection = _opened(app, exits)
+        yield connection
+
+
+@contextmanager
 def broker_producer(app: Celery) -> Iterator[Any]:
     """Yield a producer, of the pool if there is one URL. Raises: as `broker_connection`."""
     with translated_errors(app), ExitStack() as exits:

@@ -1,6 +1,5 @@
 """What the messages of an app depend on: its settings, and what other code may change."""
 
-from types import FunctionType
 from typing import Any
 
 import celery.app.base
@@ -9,28 +8,32 @@ from celery import Celery, signals
 from kombu.transport import redis
 
 from artifact_pipeline.tasks.app import PipelineApp
-from artifact_pipeline.tasks.app_notes import notes_of
+from artifact_pipeline.tasks.unwrapped import is_own
 
 _SIGNALS = (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
 _USUAL = "usual_settings"
 """The name of a note."""
 
 
-def is_usual(app: Celery) -> bool:
-    """Return whether Celery makes all messages of a task alike, and calls nothing else for them."""
+def is_usual(app: Celery, notes: dict[Any, Any]) -> bool:
+    """Return whether Celery makes all messages of a task alike, and calls nothing else for them.
+
+    Args:
+        app: that makes them.
+        notes: of the app, as they are now.
+    """
     return (
         # Anything of another app may be overridden.
         type(app) is PipelineApp
         and not any(signal.receivers for signal in _SIGNALS)
-        and _is_of(celery.app.base, Celery.send_task)
-        and _is_of(kombu.messaging, kombu.messaging.Producer.publish)
-        and _has_usual_settings(app)
+        and is_own(celery.app.base, Celery.send_task)
+        and is_own(kombu.messaging, kombu.messaging.Producer.publish)
+        and _has_usual_settings(app, notes)
         and not (app.current_worker_task and app.conf.task_inherit_parent_priority)
     )
 
 
-def _has_usual_settings(app: PipelineApp) -> bool:
-    notes = notes_of(app)
+def _has_usual_settings(app: PipelineApp, notes: dict[Any, Any]) -> bool:
     if _USUAL not in notes:
         conf = app.conf
         sends_alike = not conf.task_always_eager and not conf.task_send_sent_event
@@ -38,24 +41,18 @@ def _has_usual_settings(app: PipelineApp) -> bool:
     return bool(notes[_USUAL])
 
 
-def _is_of(module: Any, function: object) -> bool:  # noqa: ANN401 - a module
-    """Return whether the function is the module's own, and not a wrapper, as of a tracer."""
-    return type(function) is FunctionType and function.__globals__ is vars(module)
-
-
-def is_usual_redis(producer: Any) -> bool:  # noqa: ANN401 - of kombu
-    channel = producer.channel
+def is_usual_redis(channel: Any) -> bool:  # noqa: ANN401 - of kombu
     return (
         isinstance(channel, redis.Channel)
         and type(channel)._put is redis.Channel._put  # noqa: SLF001
-        and producer.supports_batch_publish
+        and getattr(channel, "supports_batch_publish", False)
     )
 
 
-def beside_settings(task_name: str, queue_name: str, app: Any, producer: Any) -> list[Any]:  # noqa: ANN401
+def beside_settings(task_name: str, queue_name: str, app: Any, channel: Any) -> list[Any]:  # noqa: ANN401
     """Return what a message depends on besides the app's settings."""
     task = app._tasks.get(task_name)  # noqa: SLF001 - `tasks` would import all of them
-    amqp, channel = app.amqp, producer.channel
+    amqp = app.amqp
     queue = amqp.queues[queue_name]
     exchange = queue.exchange
     return [

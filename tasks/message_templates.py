@@ -14,6 +14,7 @@ import kombu.messaging
 from celery import Celery
 
 from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.random_ids import random_uuids
 from artifact_pipeline.domain.model.trace_headers import NAMES as TRACE_HEADERS
 from artifact_pipeline.tasks.app_notes import notes_of
 from artifact_pipeline.tasks.message_conditions import beside_settings, is_usual, is_usual_redis
@@ -64,23 +65,26 @@ class Outgoing:
         return self.task, self.queue, (*self.ids, *self.headers)
 
 
-def fill_and_send(messages: Sequence[Outgoing], app: Celery, producer: Any) -> bool:  # noqa: ANN401
+def fill_and_send(messages: Sequence[Outgoing], app: Celery, channel: Any) -> bool:  # noqa: ANN401
     """Send the messages from templates, in one round trip for each thousand.
 
     Returns:
         False if Celery has to make them, since something may change or watch each message. Then
         nothing was sent.
     """
-    if not (is_usual(app) and is_usual_redis(producer) and all(m.is_plain for m in messages)):
+    # Look for changed settings once: that takes longer than filling a template.
+    notes = notes_of(app)
+    is_usual_app = is_usual(app, notes) and is_usual_redis(channel)
+    if not (is_usual_app and all(m.is_plain for m in messages)):
         return False
     queues = [app.amqp.queues[name] for name in {message.queue for message in messages}]
-    templates = _templates_of(messages, app, producer)
+    templates = _templates_of(messages, app, notes, channel)
     if templates is None or any(map(expires, queues)):
         return False
-    declare(queues, producer)
-    filled = _filled(templates, messages, app, producer.channel)
+    declare(queues, channel)
+    filled = _filled(templates, messages, app)
     for start in range(0, len(filled), _PUSHED_AT_ONCE):
-        push(producer.channel, filled[start : start + _PUSHED_AT_ONCE])
+        push(channel, filled[start : start + _PUSHED_AT_ONCE])
     return True
 
 
@@ -88,15 +92,14 @@ def _filled(
     templates: Mapping[_Shape, "_Template"],
     messages: Sequence[Outgoing],
     app: Celery,
-    channel: Any,  # noqa: ANN401 - of kombu
 ) -> list[tuple[str, str]]:
     """Return the messages, each with the key of its list."""
     origin = _Origin.of(app)
-    new_tag = channel._next_delivery_tag  # noqa: SLF001 - kombu's own tags
     with_templates = ((templates[message.shape], message) for message in messages)
+    with_tags = zip(with_templates, random_uuids(len(messages)), strict=True)
     return [
-        (template.key, template.fill(message, origin, new_tag()))
-        for template, message in with_templates
+        (template.key, template.fill(message, origin, tag))
+        for (template, message), tag in with_tags
     ]
 
 
@@ -165,7 +168,8 @@ class _Template:
             "reply_to": origin.reply_to,
             "tag": f'"{delivery_tag}"',
             "repr": f'"{message.ids}"',
-            **{name: json.dumps(value) for name, value in message.headers.items()},
+            # A number is most of them, and takes `dumps` as long as all else here.
+            **{n: str(v) if type(v) is int else json.dumps(v) for n, v in message.headers.items()},
             "body": f'"{b64encode((self.body % message.ids).encode()).decode()}"',
         }
 
@@ -180,27 +184,33 @@ def _with_gaps(message: Any, gaps: Mapping[str, str]) -> str:  # noqa: ANN401 - 
 def _templates_of(
     messages: Sequence[Outgoing],
     app: Celery,
-    producer: Any,  # noqa: ANN401 - of kombu
+    notes: dict[Any, Any],
+    channel: Any,  # noqa: ANN401 - of kombu
 ) -> dict[_Shape, _Template] | None:
     """Return the template of each shape, or None if one has none."""
     # Do this once for each shape: looking settings up takes longer than filling a template.
     samples = {message.shape: message for message in messages}
-    found = {shape: _template_of(each, app, producer) for shape, each in samples.items()}
+    found = {shape: _template_of(each, app, notes, channel) for shape, each in samples.items()}
     made = {shape: template for shape, template in found.items() if template is not None}
     return made if len(made) == len(found) else None
 
 
-def _template_of(message: Outgoing, app: Any, producer: Any) -> _Template | None:  # noqa: ANN401
-    templates = notes_of(app).setdefault(_TEMPLATES, {})
-    beside = beside_settings(message.task, message.queue, app, producer)
+def _template_of(
+    message: Outgoing,
+    app: Any,  # noqa: ANN401 - of Celery
+    notes: dict[Any, Any],
+    channel: Any,  # noqa: ANN401 - of kombu
+) -> _Template | None:
+    templates = notes.setdefault(_TEMPLATES, {})
+    beside = beside_settings(message.task, message.queue, app, channel)
     made_of, template = templates.get(message.shape, (None, None))
     if made_of != beside:
-        template = _made(message, app, producer)
+        template = _made(message, app, channel)
         templates[message.shape] = beside, template
     return template  # type: ignore[no-any-return]
 
 
-def _made(message: Outgoing, app: Celery, producer: Any) -> _Template | None:  # noqa: ANN401
+def _made(message: Outgoing, app: Celery, channel: Any) -> _Template | None:  # noqa: ANN401
     """Return the template, or None if Celery's message is not what the template becomes."""
     sample = replace(
         message,
@@ -209,7 +219,7 @@ def _made(message: Outgoing, app: Celery, producer: Any) -> _Template | None:  #
         headers=dict.fromkeys(message.headers, 1),
     )
     origin = {name: str(uuid4()) for name in ("root_id", "parent_id", "reply_to")}
-    pushed = _pushed(sample, app, producer, origin)
+    pushed = _pushed(sample, app, channel, origin)
     if len(pushed) != 1 or pushed[0][0] != "lpush":
         return None
     _command, key, payload = pushed[0]
@@ -224,14 +234,14 @@ def _made(message: Outgoing, app: Celery, producer: Any) -> _Template | None:  #
 def _pushed(
     sample: Outgoing,
     app: Celery,
-    producer: Any,  # noqa: ANN401 - of kombu
+    channel: Any,  # noqa: ANN401 - of kombu
     origin: Mapping[str, str],
 ) -> list[tuple[str, ...]]:
     """Return the commands that Celery and kombu would send for it."""
-    channel: Any = _HoldingChannel(producer.channel)
-    holding = kombu.messaging.Producer(channel, auto_declare=False)
-    sample.send(app, holding, add_to_parent=False, **origin)
-    held: list[tuple[str, ...]] = channel.held
+    holding: Any = _HoldingChannel(channel)
+    producer = kombu.messaging.Producer(holding, auto_declare=False)
+    sample.send(app, producer, add_to_parent=False, **origin)
+    held: list[tuple[str, ...]] = holding.held
     return held
 
 

@@ -12,7 +12,11 @@ from artifact_pipeline.domain.model.kinds import SMALL_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.trace_headers import parse
 from artifact_pipeline.domain.model.transfers import Direction, QueueCapacity, Transfer
 from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
-from artifact_pipeline.tasks.broker_connections import broker_connection, broker_producer
+from artifact_pipeline.tasks.broker_connections import (
+    broker_connection,
+    broker_producer,
+    pooled_connection,
+)
 from artifact_pipeline.tasks.broker_records import records_of
 from artifact_pipeline.tasks.message_templates import Outgoing, fill_and_send
 from artifact_pipeline.tasks.routing import (
@@ -73,9 +77,11 @@ def publish_manifests(job_ids: Iterable[int], app: Celery) -> None:
 
 
 def _send(messages: Sequence[Outgoing], app: Celery) -> None:
-    with broker_producer(app) as producer:
-        if fill_and_send(messages, app, producer):
+    # A pool of producers would give one that looks up more than ready-made messages need.
+    with pooled_connection(app) as connection:
+        if fill_and_send(messages, app, connection.default_channel):
             return
+        producer: Any = app.amqp.Producer(connection)
         with producer.batch():
             for message in messages:
                 message.send(app, producer)

@@ -1,5 +1,7 @@
 """The names that messages in flight and other people's code rely on."""
 
+from functools import cache
+
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind, SizeClass
@@ -62,6 +64,7 @@ _QUEUES = {SizeClass.SMALL: CONFIGS, SizeClass.LARGE: RESULTS}
 _FOR_ALL_KINDS = {Direction.CONFIRM: CONFIRM, Direction.RELOCATE: RELOCATE}
 
 
+@cache
 def queue_of(kind: ArtifactKind) -> str:
     return _QUEUES[kind.spec.size]
 
@@ -92,6 +95,7 @@ def workspace_of_queue(queue: str) -> str | None:
         return None
 
 
+@cache
 def task_name(direction: Direction, kind: ArtifactKind) -> str:
     return _FOR_ALL_KINDS.get(direction, f"artifacts.{direction}_{kind}")
 

@@ -40,6 +40,8 @@ _NESTED = "headers"
 
 def trace_headers(headers: Mapping[str, object]) -> dict[str, str]:
     """Return the headers of a trace that match their grammars; the others are left out."""
+    if not headers:
+        return {}
     nested = headers.get(_NESTED)
     found = {**nested, **headers} if isinstance(nested, Mapping) else headers
     return {

@@ -1,6 +1,7 @@
 """Who asked: a user's id or a name, and nothing that must not be shown."""
 
 import re
+from uuid import UUID
 
 import pytest
 
@@ -10,6 +11,7 @@ from artifact_pipeline.domain.model.requester import (
     MAX_REQUESTER,
     Requester,
     new_request_id,
+    new_request_ids,
     requester_name,
 )
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID, Direction
@@ -62,6 +64,11 @@ class TestRequestId:
     @pytest.mark.parametrize("name", [None, "alice", "alice@example.com", "4" * 21, "٤٢", "-1"])
     def test_a_name_does_not(self, name: str | None) -> None:
         assert re.fullmatch("[0-9a-f-]{36}", new_request_id(name))
+
+    def test_many_are_like_one(self) -> None:
+        ids = new_request_ids("42", 64)
+        assert len(set(ids)) == 64
+        assert {UUID(each.removeprefix("user-42-")).version for each in ids} == {4}
 
     def test_it_is_never_too_long(self) -> None:
         assert len(new_request_id("9" * 20)) <= MAX_REQUEST_ID

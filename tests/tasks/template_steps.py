@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count
+from itertools import count, islice
 from typing import Any
 from unittest.mock import patch
 from uuid import UUID
@@ -43,9 +43,13 @@ def transfer_of(
 @contextmanager
 def numbered_tags() -> Iterator[None]:
     """Give delivery tags by number, so that two publishes can be compared byte by byte."""
-    numbers = count()
-    name = "kombu.transport.virtual.base.Channel._next_delivery_tag"
-    with patch(name, lambda _channel: str(UUID(int=next(numbers)))):
+    tags = (str(UUID(int=number)) for number in count())
+    by_celery = "kombu.transport.virtual.base.Channel._next_delivery_tag"
+    by_template = "artifact_pipeline.tasks.message_templates.random_uuids"
+    with (
+        patch(by_celery, lambda _channel: next(tags)),
+        patch(by_template, lambda number: islice(tags, number)),
+    ):
         yield
 
 

@@ -8,7 +8,9 @@ from unittest.mock import patch
 import pytest
 from celery import Celery, signals
 from kombu import Exchange, Producer, Queue
+from redis.client import Pipeline
 
+from artifact_pipeline.domain.errors import BrokerUnavailableError
 from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.tasks.testing import Asked, recorded_tasks
@@ -106,6 +108,33 @@ def test_a_tracer_that_wraps_them_sees_each_message(
         publish([transfer_of(), transfer_of()], app)
     assert len(seen) == 2
     assert sum(map(len, taken(broker).values())) == 2
+
+
+def test_a_tracer_that_wraps_redis_sees_the_commands(app: Celery, broker: Valkey) -> None:
+    seen: list[list[str]] = []
+    execute = Pipeline.execute
+
+    def tracing(pipe: Any, *args: Any) -> Any:
+        seen.append([command for (command, *_), _ in pipe.command_stack])
+        return execute(pipe, *args)
+
+    with patch.object(Pipeline, "execute", tracing):
+        publish([transfer_of(), transfer_of()], app)
+    assert seen == [["LPUSH", "LPUSH"]]
+    assert sum(map(len, taken(broker).values())) == 2
+
+
+def test_a_refused_push_leaves_no_answer_for_the_next(app: Celery, broker: Valkey) -> None:
+    # Given: a list of that name cannot be made, and the other command of the push is carried out
+    with broker.client() as client:
+        client.set("configs", "no list")
+        # When
+        with pytest.raises(BrokerUnavailableError, match="WRONGTYPE"):
+            publish([transfer_of()], app)
+        client.delete("configs")
+    # Then
+    publish([transfer_of()], app)
+    assert sum(map(len, taken(broker).values())) == 1
 
 
 def test_a_foreign_app_sends_by_itself(broker: Valkey) -> None:

@@ -18,21 +18,24 @@ class utc_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL funct
     inherit_cache = True
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
-        super().__init__(literal(offset.total_seconds(), Float))
+        # Nearly all statements mean now itself: each parameter costs the client and the server.
+        super().__init__(*([literal(offset.total_seconds(), Float)] if offset else []))
 
 
 @compiles(utc_now, "postgresql")
 def _postgresql(element: utc_now, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
-    seconds = compiler.process(element.clauses, **kwargs)
     # Do not use clock_timestamp(): it is volatile, and no index would serve a comparison with it.
-    return f"(timezone('utc', statement_timestamp()) + make_interval(secs => {seconds}))"
+    now = "timezone('utc', statement_timestamp())"
+    seconds = compiler.process(element.clauses, **kwargs)
+    return f"({now} + make_interval(secs => {seconds}))" if seconds else now
 
 
 @compiles(utc_now, "sqlite")
 def _sqlite(element: utc_now, compiler: SQLCompiler, **kwargs: Any) -> str:  # noqa: ANN401
     seconds = compiler.process(element.clauses, **kwargs)
     # SQLAlchemy keeps six digits of sub-seconds as text; fewer would compare wrongly.
-    return f"(strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds'))"
+    later = f", {seconds} || ' seconds'" if seconds else ""
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now'{later})"
 
 
 class utc_of(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is

@@ -31,10 +31,10 @@ def send_in_transaction(
     Returns:
         Whether they are sent: the database of the session is the broker, and has the queues.
     """
-    if kind_of_url(broker_urls(app)[0] if broker_urls(app) else "") is not POSTGRESQL:
-        return False
     # A transaction that notifies cannot be prepared.
     if connection.dialect.name != "postgresql" or session.twophase:
+        return False
+    if kind_of_url(next(iter(broker_urls(app)), "")) is not POSTGRESQL:
         return False
     from artifact_pipeline.tasks.pgmq_queues import SEND  # noqa: PLC0415 - of its brokers alone
     from artifact_pipeline.tasks.pgmq_send import broker_database, rows_to_send  # noqa: PLC0415 - the same

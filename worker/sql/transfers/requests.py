@@ -11,7 +11,12 @@ from sqlalchemy.orm import Session
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact, kind_of
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, ArtifactKind
-from artifact_pipeline.domain.model.requester import Requester, new_request_id, requester_name
+from artifact_pipeline.domain.model.requester import (
+    Requester,
+    new_request_id,
+    new_request_ids,
+    requester_name,
+)
 from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import (
     WORKSPACE_DIRECTIONS,
@@ -178,8 +183,9 @@ class SessionRequests:
 
         def insert(connection: Connection, state: TransferState) -> list[Transfer]:
             rest = (direction, name, state, trace, workspace)
-            asked = [Asked(new_request_id(name), each, *rest) for each in artifacts]
-            return request_transfers(connection, asked)
+            ids = new_request_ids(name, len(artifacts))
+            named = zip(ids, artifacts, strict=True)
+            return request_transfers(connection, [Asked(each, of, *rest) for each, of in named])
 
         return self._insert(insert)
 

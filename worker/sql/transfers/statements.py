@@ -11,12 +11,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
-    Row,
     Select,
     Text,
     bindparam,
     cast,
     func,
+    literal_column,
     or_,
     select,
     tuple_,
@@ -48,6 +48,10 @@ _REQUEST_TRIES = 3
 _LOOKED_UP_AT_ONCE = 500
 _IN_ARRAYS = {"request_id": Text, "job_id": Integer, "run_id": Integer, "kind": Text}
 """Columns in which requests differ, with the types of their arrays."""
+_BETWEEN = ","
+"""Between their values, as they are sent."""
+_CUT: tuple[ColumnElement[str], ...] = literal_column(f"'{_BETWEEN}'"), literal_column("''")
+"""Where the server cuts, and what is NULL then."""
 _OF_ALL = ("direction", "requested_by", "state", "trace_headers", "workspace")
 """Columns that are the same in all requests of a statement."""
 _MADE = (
@@ -84,16 +88,17 @@ class Asked:
             "workspace": self.workspace,
         }
 
-    def as_made(self, row: Row[Any]) -> Transfer:
+    def as_made(self, row: Any) -> Transfer:  # noqa: ANN401 - a row of `_MADE`
         """Return the transfer that it has become, from what the insert returns."""
+        made_id, request_id, requested_at, next_attempt_at = row
         return Transfer(
-            id=row.id,
-            request_id=self.request_id,
+            id=made_id,
+            request_id=request_id,
             artifact=self.artifact,
             direction=self.direction,
             state=self.state,
-            requested_at=row.requested_at,
-            next_attempt_at=row.next_attempt_at,
+            requested_at=requested_at,
+            next_attempt_at=next_attempt_at,
             requested_by=self.requested_by,
             trace_headers=self.trace_headers,
             workspace=self.workspace,
@@ -216,7 +221,11 @@ def _inserted(dialect: str) -> Any:  # noqa: ANN401 - of either dialect
 @cache
 def _inserted_from_arrays() -> Any:  # noqa: ANN401 - of PostgreSQL's dialect
     # The text of the statement is the same for however many rows.
-    arrays: list[Any] = [cast(bindparam(name), ARRAY(of)) for name, of in _IN_ARRAYS.items()]
+    # The server cuts one text for each column: the driver would take longer to write an array.
+    texts = {name: bindparam(name, type_=Text) for name in _IN_ARRAYS}
+    arrays: list[Any] = [
+        cast(func.string_to_array(texts[name], *_CUT), ARRAY(of)) for name, of in _IN_ARRAYS.items()
+    ]
     asked = func.unnest(*arrays).table_valued(*_IN_ARRAYS).render_derived(name="asked")
     values = {**{name: cast(bindparam(name), Text) for name in _OF_ALL}, **first_values()}
     return (
@@ -230,9 +239,14 @@ def _inserted_from_arrays() -> Any:  # noqa: ANN401 - of PostgreSQL's dialect
 def _arrays_of(asked: Sequence[Asked]) -> dict[str, Any]:
     rows = [each.values for each in asked]
     return {
-        **{name: [row[name] for row in rows] for name in _IN_ARRAYS},
+        **{name: _in_one_text(row[name] for row in rows) for name in _IN_ARRAYS},
         **{name: rows[0][name] for name in _OF_ALL},
     }
+
+
+def _in_one_text(values: Iterable[Any]) -> str:
+    """Join ids and kinds, which have no such character; a field without a text is NULL."""
+    return _BETWEEN.join("" if value is None else str(value) for value in values)
 
 
 def _existing(artifact: Artifact, direction: Direction, request_id: str) -> Select[Any]:
