@@ -7,13 +7,16 @@ from datetime import datetime
 from artifact_pipeline.domain.errors import NotFoundError
 from artifact_pipeline.domain.model.batches import Batch
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.operator_actions import OperatorAction
+from artifact_pipeline.domain.model.operator_actions import (
+    ActionName,
+    ActionOutcome,
+    OperatorAction,
+)
 from artifact_pipeline.domain.model.transfers import Transfer
 from artifact_pipeline.domain.ports.audit_trail import IAuditTrail
 
 UNDER_WAY = "unfinished"
 """The outcome of an action that runs, or whose process was killed."""
-_BATCH_START = "batch start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,7 @@ class JobHistory:
         entries = [
             *(_of_transfer(each, batches) for each in transfers),
             *(_of_batch(each, transfers) for each in batches.values()),
-            *map(entry_of, actions),
+            *(entry_of(each) for each in actions if not _is_known(each, batches)),
         ]
         return sorted(entries, key=lambda entry: entry.at)
 
@@ -101,6 +104,12 @@ def entry_of(action: OperatorAction) -> HistoryEntry:
     )
 
 
+def _is_known(action: OperatorAction, batches: Mapping[int, Batch]) -> bool:
+    """Return whether a batch itself tells of its start."""
+    is_start = action.name == ActionName.BATCH_START and action.outcome == ActionOutcome.DONE
+    return is_start and action.batch_id in batches
+
+
 def _plain(value: object) -> str:
     if isinstance(value, Mapping):  # a range of ids, as filters have them
         return "-".join(dict.fromkeys(map(str, value.values())))
@@ -129,7 +138,7 @@ def _of_batch(batch: Batch, transfers: Iterable[Transfer]) -> HistoryEntry:
     of_job = sum(each.batch_id == batch.id for each in transfers)
     return HistoryEntry(
         at=batch.started_at or batch.requested_at,
-        what=_BATCH_START,
+        what=ActionName.BATCH_START,
         id=batch.id,
         by=batch.requested_by,
         reason=batch.reason,

@@ -70,7 +70,9 @@ class InMemoryBatches:
         bytes_per_second: int | None = None,
         between: ReleaseWindow | None = None,
         priority: BatchPriority = BatchPriority.NORMAL,
+        action_id: int | None = None,
     ) -> Batch:
+        del action_id  # its end is kept by who began it
         reason, row, now = check_reason(reason), self._snapshots.record_of(batch_id), self._now()
         check_can_start(row.batch, now)
         members = len(row.of_mode(mode))

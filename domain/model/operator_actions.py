@@ -13,6 +13,7 @@ from artifact_pipeline.domain.redaction import redact
 class ActionName(StrEnum):
     """What an operator did: the command, without `artifacts`."""
 
+    BATCH_START = "batch start"
     BATCH_PAUSE = "batch pause"
     BATCH_RESUME = "batch resume"
     BATCH_CHANGE = "batch change"

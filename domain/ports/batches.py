@@ -84,8 +84,12 @@ class IBatches(Protocol):
         bytes_per_second: int | None = None,
         between: ReleaseWindow | None = None,
         priority: BatchPriority = BatchPriority.NORMAL,
+        action_id: int | None = None,
     ) -> Batch:
-        """Have the frozen members of that mode transferred; the next dispatch begins."""
+        """Have the frozen members of that mode transferred; the next dispatch begins.
+
+        Args: `action_id` in the audit trail, which ends in the same transaction.
+        """
 
     def pause(self, batch_id: int) -> Batch:
         """Release no further member. Those that are requested already go on."""

@@ -90,6 +90,9 @@ def test_batches_that_touched_the_job_are_shown_with_their_changes(
     rows = artifacts("history", str(job_id), "--json").json
     # Then
     assert ("batch start", this_user(), "the share was away", "paused") in brief(rows)
+    assert [row["what"] for row in rows].count("batch start") == 1
+    [start, _] = artifacts("history", "--json").json
+    assert (start["what"], start["reason"]) == ("batch start", "the share was away")
     assert ("batch pause", this_user(), "too fast", "done") in brief(rows)
     of_batch = [row["reason"] for row in rows if row["what"] == "upload"]
     assert "the share was away" in of_batch

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from artifact_pipeline.domain.errors import SqlUnavailableError
 from artifact_pipeline.domain.model.artifact_events import EventType
 from artifact_pipeline.domain.model.batches import BatchMode
 from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.sql.batches import repository
 from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
 from artifact_pipeline.worker.web.services import batches as service
 from artifact_pipeline.worker.web.shared_read import SharedRead
@@ -74,6 +76,35 @@ def test_a_start_keeps_who_and_why(started: dict[str, Any]) -> None:
     assert (started["reason"], started["mode"], started["members"]) == ("fixed", "failed", 3)
 
 
+def test_a_start_is_in_the_audit_trail(client: Client, started: dict[str, Any]) -> None:
+    # Given one that is refused, too
+    of = f"/batches/{started['batch_id']}"
+    assert client.post(f"{of}/start", {"reason": "again"}).status_code == 400
+    # When
+    [refused, done] = client.answer("/audit")["entries"]
+    # Then
+    assert (done["what"], done["by"], done["reason"]) == ("batch start", "tests", "fixed")
+    assert (done["outcome"], refused["outcome"]) == ("done", "refused")
+    assert "3 members" in done["detail"]
+
+
+def test_a_start_and_its_entry_are_one_transaction(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the entry cannot be ended with the start
+    batch_id = client.post("/batches", FAILED).json()["batch"]["batch_id"]
+
+    def fail(*_arguments: object) -> None:
+        raise SqlUnavailableError("the database is gone")
+
+    monkeypatch.setattr(repository, "end_action", fail)
+    # When
+    response = client.post(f"/batches/{batch_id}/start", {"reason": "fixed"})
+    # Then nothing was started
+    assert response.status_code == 503
+    assert client.answer(f"/batches/{batch_id}")["state"] == "previewed"
+
+
 def test_a_batch_has_its_progress(client: Client, started: dict[str, Any]) -> None:
     batch = client.answer(f"/batches/{started['batch_id']}")
     assert batch["progress"]["outcomes"] == {"pending": 3}
@@ -109,6 +140,7 @@ def test_its_pace_is_changed_and_it_is_paused_resumed_and_cancelled(
         ("batch resume", "all well", "tests"),
         ("batch pause", "a look", "tests"),
         ("batch change", "slower", "tests"),
+        ("batch start", "fixed", "tests"),
     ]
     assert "rate 5" in trail[-1]["detail"]
     assert (changed["bytes_per_second"], changed["priority"]) == (10 * 2**20, "low")
@@ -158,7 +190,7 @@ def test_what_its_state_does_not_allow_is_refused_and_kept(
     # Then
     assert response.status_code == 400
     assert response.json()["detail"] == "batch 1 is running: to resume it, it must be paused"
-    [entry] = client.answer("/audit")["entries"]
+    entry = client.answer("/audit")["entries"][0]
     assert entry["outcome"] == "refused"
 
 

@@ -128,6 +128,7 @@ class Batches:
         bytes_per_second: int | None = None,
         between: ReleaseWindow | None = None,
         priority: BatchPriority = BatchPriority.NORMAL,
+        action_id: int | None = None,
     ) -> Batch:
         """Have the frozen members transferred, just those.
 
@@ -144,6 +145,7 @@ class Batches:
             bytes_per_second: what all its members move at most, on average; None is no limit.
             between: when members are released, such as `ReleaseWindow.of("22:00-06:00")`.
             priority: a batch of a higher one releases its members first.
+            action_id: of the start in the audit trail, which ends in the same transaction.
 
         Raises:
             NotFoundError: there is no such snapshot.
@@ -163,6 +165,7 @@ class Batches:
             bytes_per_second=bytes_per_second,
             between=between,
             priority=priority,
+            action_id=action_id,
         )
         self._request_dispatch()
         return started

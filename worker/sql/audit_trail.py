@@ -43,16 +43,8 @@ class SqlAuditTrail:
             note_jobs(connection, action_id, job_ids)
 
     def end(self, action_id: int, outcome: ActionOutcome, result: str | None = None) -> None:
-        open_action = update(ActionRow).where(
-            ActionRow.id == action_id, ActionRow.finished_at.is_(None)
-        )
-        ended = open_action.values(
-            finished_at=utc_now(),
-            outcome=outcome.value,
-            result=None if result is None else redact(result),
-        )
         with autocommit(self._bind) as connection:
-            connection.execute(ended)
+            end_action(connection, action_id, outcome, result)
 
     def of_job(self, job_id: int, batch_ids: Collection[int] = ()) -> Sequence[OperatorAction]:
         touched = select(ActionJobRow.action_id).where(ActionJobRow.job_id == job_id)
@@ -72,6 +64,21 @@ class SqlAuditTrail:
             statement = statement.where(ActionRow.id < before)
         with autocommit(self._bind) as connection:
             return [_action(row) for row in connection.execute(statement)]
+
+
+def end_action(
+    connection: Connection, action_id: int, outcome: ActionOutcome, result: str | None
+) -> None:
+    """Note, in the caller's transaction, how an action ended. The first end counts."""
+    open_action = update(ActionRow).where(
+        ActionRow.id == action_id, ActionRow.finished_at.is_(None)
+    )
+    ended = open_action.values(
+        finished_at=utc_now(),
+        outcome=outcome.value,
+        result=None if result is None else redact(result),
+    )
+    connection.execute(ended)
 
 
 def note_jobs(connection: Connection, action_id: int, job_ids: Collection[int]) -> None:

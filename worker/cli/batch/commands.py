@@ -146,19 +146,24 @@ def start(  # noqa: PLR0913 - an argument for each option
     as_json: JsonOption = False,
 ) -> None:
     """Start a batch: have exactly the members of a snapshot transferred."""
-    started = batches().start(
-        batch_id,
-        requested_by=this_user(),
-        reason=reason,
-        mode=mode,
-        rate=rate or None,
-        max_in_flight=max_in_flight or MAX_IN_FLIGHT,
-        is_forced=force,
-        notify=notify and target_of_events(notify),
-        bytes_per_second=bytes_per_second or None,
-        between=window(between, timezone),
-        priority=priority or BatchPriority.NORMAL,
-    )
+    hours, told = window(between, timezone), notify and target_of_events(notify)
+    target = {"mode": mode, "rate": rate, "between": hours and str(hours), "is_forced": force}
+    with audited(ActionName.BATCH_START, reason=reason, batch_id=batch_id, target=target) as action:
+        started = batches().start(
+            batch_id,
+            requested_by=this_user(),
+            reason=reason,
+            mode=mode,
+            rate=rate or None,
+            max_in_flight=max_in_flight or MAX_IN_FLIGHT,
+            is_forced=force,
+            notify=told,
+            bytes_per_second=bytes_per_second or None,
+            between=hours,
+            priority=priority or BatchPriority.NORMAL,
+            action_id=action.id,
+        )
+        action.came_to(f"{started.members} members")
     _show(started, f"batch {batch_id} is running: {started.members:,} members", as_json=as_json)
 
 

@@ -32,9 +32,11 @@ from artifact_pipeline.domain.model.batches import (
     Member,
     Outcome,
 )
+from artifact_pipeline.domain.model.operator_actions import ActionOutcome
 from artifact_pipeline.domain.model.release_windows import ReleaseWindow
 from artifact_pipeline.domain.model.trace_context import current_trace
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, TransferState
+from artifact_pipeline.worker.sql.audit_trail import end_action
 from artifact_pipeline.worker.sql.batches.mapping import as_batch, of_window
 from artifact_pipeline.worker.sql.batches.members import (
     as_ended_member,
@@ -91,8 +93,11 @@ class SqlBatches:
         bytes_per_second: int | None = None,
         between: ReleaseWindow | None = None,
         priority: BatchPriority = BatchPriority.NORMAL,
+        action_id: int | None = None,
     ) -> Batch:
         """Have the frozen members transferred; the next dispatch begins.
+
+        Args: `action_id` in the audit trail, which ends in the same transaction.
 
         Raises:
             NotFoundError: there is no such snapshot.
@@ -107,6 +112,7 @@ class SqlBatches:
             BatchAction.START,
             batch_id,
             BatchRow.expires_at > utc_now(),
+            ends=action_id,
             requested_by=requested_by,
             reason=reason,
             mode=mode,
@@ -249,9 +255,13 @@ class SqlBatches:
         action: BatchAction,
         batch_id: int,
         *conditions: ColumnElement[bool],
+        ends: int | None = None,
         **values: Any,  # noqa: ANN401
     ) -> bool:
-        """Take the action if the state is one for it; return whether it was."""
+        """Take the action if the state is one for it; return whether it was.
+
+        Args: `ends`: the entry of the audit trail that ends with it.
+        """
         transition = TRANSITIONS[action]
         # The state is a condition of the statement: of two actions at once, one is refused.
         conditions = (BatchRow.id == batch_id, BatchRow.state.in_(transition.of), *conditions)
@@ -262,6 +272,9 @@ class SqlBatches:
             is_done = bool(connection.execute(change).rowcount)
             if is_done and action is BatchAction.CANCEL:
                 self._events.end_batch(connection, batch_id)
+            if is_done and ends is not None:
+                result = f"{values['members']} members" if "members" in values else None
+                end_action(connection, ends, ActionOutcome.DONE, result)
             return is_done
 
     def _cancel_page(self, batch_id: int) -> int:

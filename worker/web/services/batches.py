@@ -126,16 +126,14 @@ class BatchService:
     async def start(self, batch_id: int, request: StartBatch, user: User) -> BatchRow:
         """Have the members of a snapshot transferred.
 
-        The batch itself keeps who started it, and why, as with `artifacts batch start`.
+        The entry in the audit trail ends in the transaction of the start.
 
-        Raises:
-            ForbiddenError: the user may only read.
-            NotFoundError, InvalidRequestError: as `Batches.start`.
+        Raises: as `Actions.carry_out`; NotFoundError, InvalidRequestError: as `Batches.start`.
         """
-        user.require(Role.OPERATOR)
+        asked = request.model_dump(mode="json", exclude={"reason"}, exclude_defaults=True)
 
-        def do() -> DomainBatch:
-            return self._batches.start(
+        def do(running: AuditedAction) -> DomainBatch:
+            started = self._batches.start(
                 batch_id,
                 requested_by=user.name,
                 reason=request.reason,
@@ -146,16 +144,21 @@ class BatchService:
                 bytes_per_second=request.bytes_per_second or None,
                 between=ReleaseWindow.given(request.between, request.timezone),
                 priority=request.priority,
+                action_id=running.id,
             )
+            running.came_to(f"{started.members} members")
+            return started
 
-        return batch_row(await self._threads.run(do))
+        return await self._act(
+            ActionName.BATCH_START, batch_id, do, request=request, user=user, target=asked
+        )
 
     async def pause(self, batch_id: int, request: ActOnBatch, user: User) -> BatchRow:
         """Stop releasing members. Raises: as `Actions.carry_out`; NotFoundError."""
         return await self._act(
             ActionName.BATCH_PAUSE,
             batch_id,
-            lambda: self._batches.pause(batch_id),
+            lambda _running: self._batches.pause(batch_id),
             request=request,
             user=user,
         )
@@ -165,7 +168,7 @@ class BatchService:
         return await self._act(
             ActionName.BATCH_RESUME,
             batch_id,
-            lambda: self._batches.resume(batch_id),
+            lambda _running: self._batches.resume(batch_id),
             request=request,
             user=user,
         )
@@ -174,7 +177,7 @@ class BatchService:
         """Change the pace. Raises: as `pause`."""
         pace = request.model_dump(mode="json", exclude={"reason"}, exclude_none=True)
 
-        def do() -> DomainBatch:
+        def do(_running: AuditedAction) -> DomainBatch:
             return self._batches.change(
                 batch_id,
                 rate=request.rate,
@@ -220,15 +223,15 @@ class BatchService:
         self,
         name: ActionName,
         batch_id: int,
-        do: Callable[[], DomainBatch],
+        do: Callable[[AuditedAction], DomainBatch],
         *,
-        request: ActOnBatch | ChangeBatch,
+        request: ActOnBatch | ChangeBatch | StartBatch,
         user: User,
         target: dict[str, object] | None = None,
     ) -> BatchRow:
         ended = await self._actions.carry_out(
             name,
-            lambda _running: do(),
+            do,
             user=user,
             reason=request.reason,
             batch_id=batch_id,
