@@ -142,7 +142,7 @@ def test_its_pace_is_changed_and_it_is_paused_resumed_and_cancelled(
         ("batch change", "slower", "tests"),
         ("batch start", "fixed", "tests"),
     ]
-    assert "rate 5" in trail[-1]["detail"]
+    assert "rate 5" in trail[-2]["detail"]
     assert (changed["bytes_per_second"], changed["priority"]) == (10 * 2**20, "low")
     assert (changed["between"], changed["timezone"]) == ("22:00-06:00", "UTC")
 
