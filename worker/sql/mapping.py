@@ -34,6 +34,7 @@ def as_claim(row: Row[Any], lease: timedelta) -> Claim:
         claimed_at=row.claimed_at,
         batch_id=row.batch_id,
         trace_headers=row.trace_headers,
+        request_id=row.request_id,
     )
 
 
