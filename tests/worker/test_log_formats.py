@@ -16,6 +16,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.ports.object_store import IObjectStore
+from artifact_pipeline.worker.cli.notes import logged_as_notes
 from artifact_pipeline.worker.logs.formats import ConsoleLines, JsonLines, set_form, use_log_format
 from artifact_pipeline.worker.logs.forms import LogFormat
 from tests.domain.conftest import world as world  # noqa: PLC0414 - a fixture
@@ -199,6 +200,21 @@ def test_each_line_within_a_task_names_its_transfer_and_its_request(
     for line in written.parsed:
         assert [line[name] for name in of_transfer] == [12, 4, "run_results", "upload", "a", "a"]
     assert len(written.parsed) == 2
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_command_that_serves_logs_in_the_form(
+    form: LogFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # When
+    with logged_as_notes(OURS.name, form=form):
+        OURS.warning("a fault")
+    # Then
+    line = capsys.readouterr().err.strip()
+    if form == "json":
+        assert (json.loads(line)["event"], json.loads(line)["level"]) == ("a fault", "warning")
+    else:
+        assert line.endswith("WARNING a fault")
 
 
 @pytest.mark.parametrize(("form", "expected"), [("json", JsonLines), ("console", ConsoleLines)])
