@@ -125,9 +125,10 @@ class TestUnchecked:
 
     def test_the_status_and_the_lists_show_the_others(self, unchecked: Engine) -> None:
         # Given rows of a kind of a newer version, of each state that is shown
-        newer = {"kind": "job_video", "run_id": None}
+        newer: dict[str, object] = {"kind": "job_video", "run_id": None}
         moment = {"finished_at": utc_now(), "reason_code": "access_denied"}
-        for number, values in enumerate(({}, newer, {"job_id": 13}), start=1):
+        others: list[dict[str, object]] = [{}, newer, {"job_id": 13}]
+        for number, values in enumerate(others, start=1):
             insert_row(unchecked, f"waiting {number}", **values)
             insert_row(unchecked, f"done {number}", **{**values, "state": "done"}, **moment)
             given_up = {**values, "state": "quarantined"}
