@@ -1,13 +1,17 @@
 """Who may use the application: hosts, logins, a proxy, roles, other sites."""
 
+import asyncio
 import logging
+import threading
 from typing import Any
 
+import httpx
 import pytest
 
 from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.worker.settings import WebSettings
 from artifact_pipeline.worker.web.access import logins as logins_module
+from artifact_pipeline.worker.web.access import password_checks
 from artifact_pipeline.worker.web.access.configured import (
     access_of,
     check_address,
@@ -16,7 +20,7 @@ from artifact_pipeline.worker.web.access.configured import (
 )
 from artifact_pipeline.worker.web.access.csrf import CsrfTokens, Signer
 from artifact_pipeline.worker.web.access.logins import LoginAccess, parse_logins
-from artifact_pipeline.worker.web.access.passwords import PasswordHash
+from artifact_pipeline.worker.web.access.passwords import PasswordHash, spend_as_a_check
 from artifact_pipeline.worker.web.access.proxy import ProxyAccess, parse_networks
 from artifact_pipeline.worker.web.access.users import LocalAccess
 from artifact_pipeline.worker.web.api.routes import ENDPOINTS
@@ -135,9 +139,59 @@ class TestLogins:
     def test_guesses_do_not_queue_without_end(
         self, world: World, access: LoginAccess, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(logins_module, "_WAITING", 0)
+        monkeypatch.setattr(password_checks, "_WAITING", 0)
         response = world.client(access).request("GET", f"{API}/session", auth=ANNA)
         assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+
+    def test_the_guesses_of_others_refuse_no_user(
+        self, world: World, access: LoginAccess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a user who is logged in, and one who is not yet
+        app = world.app(access)
+        began, go_on = threading.Event(), threading.Event()
+
+        def slow(password: str) -> bool:
+            began.set()
+            assert go_on.wait(20)
+            return spend_as_a_check(password)
+
+        monkeypatch.setattr(logins_module, "spend_as_a_check", slow)
+
+        async def ask(auth: tuple[str, str], peer: str) -> int:
+            transport = httpx.ASGITransport(app, client=(peer, 5000))
+            async with httpx.AsyncClient(transport=transport, auth=auth) as client:
+                return (await client.get(f"http://{HOST}{API}/session")).status_code
+
+        async def storm() -> tuple[int, list[int], list[int]]:
+            await ask(ANNA, "10.0.0.1")
+            # When one peer guesses as fast as it can
+            tries = [
+                asyncio.create_task(ask((f"user-{n}", "guess"), "10.0.0.9")) for n in range(60)
+            ]
+            await asyncio.to_thread(began.wait, 20)
+            of_anna = await ask(ANNA, "10.0.0.1")
+            # When a page of the other one asks for several things at once
+            asked = [asyncio.create_task(ask(BERT, "10.0.0.2")) for _ in range(8)]
+            await asyncio.sleep(0)
+            go_on.set()
+            return of_anna, await asyncio.gather(*asked), await asyncio.gather(*tries)
+
+        of_anna, of_bert, of_guesses = asyncio.run(storm())
+        # Then
+        assert of_anna == 200
+        assert set(of_bert) == {200}
+        assert {status: of_guesses.count(status) for status in (401, 503)} == {401: 5, 503: 55}
+
+    def test_a_user_stays_known_until_the_end(
+        self, world: World, access: LoginAccess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = world.client(access)
+        assert client.request("GET", f"{API}/session", auth=ANNA).status_code == 200
+        # When no password can be checked any more
+        monkeypatch.setattr(password_checks, "_WAITING", 0)
+        # Then
+        assert client.request("GET", f"{API}/session", auth=ANNA).status_code == 200
+        assert client.request("GET", f"{API}/session", auth=(ANNA[0], "x")).status_code == 503
 
     @pytest.mark.parametrize(
         ("text", "wrong"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from artifact_pipeline.domain.errors import SqlUnavailableError
+from artifact_pipeline.domain.maintenance.pipeline_status import BrokerStatus
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.status import SqlStatus
 from artifact_pipeline.worker.web.api.models.overview import Overview
@@ -196,3 +198,15 @@ def test_the_changes_end_with_the_server(world: World) -> None:
         return seen
 
     assert asyncio.run(watch()) == 1
+
+
+def test_an_event_is_json_whatever_a_name_has(client: Client, world: World) -> None:
+    # Given a queue whose name has ends of lines that end none in a stream of events
+    name = "q\u2028\u0085\f\r\nx"
+    world.broker.shown = BrokerView(status=BrokerStatus(messages={}, strays={name: 1}, workers=[]))
+    world.service.stop()
+    # When
+    event = client.get("/events").text
+    # Then
+    [_, line] = event.removesuffix("\n\n").split("\n")
+    assert json.loads(line.removeprefix("data: "))["stray_queues"] == {name: 1}

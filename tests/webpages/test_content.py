@@ -1,10 +1,17 @@
 """Pages of what artifacts contain."""
 
+import threading
+
 import pytest
 
-from tests.webpages.site import PNG, Site
+from artifact_pipeline.worker.web.api.models.content import Preview
+from artifact_pipeline.worker.web.pages import artifacts
+from artifact_pipeline.worker.web.pages.previews.preview import Shown, shown
+from tests.webpages.site import PNG, RESULTS, Site, zip_of
 
 MEMBER = "/jobs/12/artifacts/run_results/member"
+MOST_BYTES = 2 * 2**20
+"""Of a page, whatever a file contains."""
 
 
 class TestContent:
@@ -27,6 +34,49 @@ class TestContent:
         assert "Numeric columns over day" in page.text
         assert "polyline" in [name for name, _ in page.elements]
         assert "2 of 2 rows" in page.text
+
+    def test_no_content_makes_a_large_page(self, site: Site) -> None:
+        # Given contents that would grow with their square, or at each character
+        site.history.job(12, [4])
+        files = {
+            "wide.csv": ",".join(["a"] * 65_535) + "\n" + "1\n" * 65_536,
+            "quotes.csv": '"",' * 80_000,
+            "line.csv": f"{'<' * 100_000},{'<' * 100_000}\n1,2\n2,3\n",
+            "deep.json": "[" * 100_000,
+            "line.json": '{"a":' * 50_000,
+            "quotes.txt": '"' * 1_000_000,
+        }
+        names = {f"{n:03}{'n' * 60_000}": b"" for n in range(12)}
+        content = {name: text.encode() for name, text in files.items()}
+        site.store(RESULTS, zip_of({**content, **names}))
+        # When
+        pages = [site.get(MEMBER, run_id=4, member=name) for name in files]
+        listed = site.get("/jobs/12/artifacts/run_results", run_id=4)
+        # Then
+        assert {page.status for page in (*pages, listed)} == {200}
+        assert max(len(page.response.content) for page in (*pages, listed)) < MOST_BYTES
+        assert "only its beginning is shown" in pages[-1].text
+        # Then further names are on a further page
+        [more] = [link for link in listed.links if "after=" in link]
+        assert "002nnn" in site.get(more).text
+
+    def test_a_long_preview_lets_others_in(
+        self, job: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given
+        threads: set[str] = set()
+
+        def seen(preview: Preview) -> Shown:
+            threads.add(threading.current_thread().name)
+            return shown(preview)
+
+        monkeypatch.setattr(artifacts, "shown", seen)
+        # When
+        job.get(MEMBER, run_id=4, member="RUN1/a.csv")
+        job.get("/jobs/12/artifacts/job_config")
+        # Then
+        assert threads
+        assert threading.main_thread().name not in threads
 
     def test_a_picture_is_served_alone_and_sandboxed(self, job: Site) -> None:
         page = job.get(MEMBER, run_id=4, member="RUN1/p.png")

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artifact_pipeline.worker.web.api.models.content import Preview
+from artifact_pipeline.worker.web.api.models.content import MAX_PREVIEW, Preview
 from artifact_pipeline.worker.web.pages.previews.json_text import indented
 from artifact_pipeline.worker.web.pages.previews.preview import (
     IMAGE_BYTES,
+    TEXT_BYTES,
     Shape,
     Shown,
     image_type,
@@ -18,6 +19,7 @@ from artifact_pipeline.worker.web.pages.previews.preview import (
 from artifact_pipeline.worker.web.pages.previews.table import (
     COLUMNS_SHOWN,
     LINES_DRAWN,
+    ROWS_READ,
     ROWS_SHOWN,
     Table,
     read_table,
@@ -83,10 +85,10 @@ class TestJson:
     @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
     def test_the_value_stays_the_same(self, value: object) -> None:
         text = json.dumps(value)
-        assert json.dumps(json.loads(indented(text))) == text
+        assert json.dumps(json.loads(indented(text, TEXT_BYTES))) == text
 
     def test_each_value_has_a_line(self) -> None:
-        assert indented('{"a":[1,{}],"b":"x, y"}') == (
+        assert indented('{"a":[1,{}],"b":"x, y"}', TEXT_BYTES) == (
             '{\n  "a": [\n    1,\n    {}\n  ],\n  "b": "x, y"\n}'
         )
 
@@ -94,10 +96,22 @@ class TestJson:
         "text", ['{"a": 1, "a": 2}', '{"a": 1.10, "b": 1e400}', '{"a": [1, 2', '{"a": "x', "]]}"]
     )
     def test_nothing_is_lost_of_what_a_parser_refuses_or_changes(self, text: str) -> None:
-        assert "".join(indented(text).split()) == "".join(text.split())
+        assert "".join(indented(text, TEXT_BYTES).split()) == "".join(text.split())
 
     def test_deep_nesting_is_harmless(self) -> None:
-        assert len(indented("[" * 50_000)) < 50_000 * 100
+        page = of("a.json", "[" * 100_000)
+        assert (page.is_whole, page.is_shortened) == (False, True)
+        assert 0 < len(page.text) <= TEXT_BYTES
+
+
+@pytest.mark.parametrize("character", ['"', "\x01", "\U000e0001", "\N{GREEK SMALL LETTER PI}", "["])
+@pytest.mark.parametrize("name", ["a.json", "a.log"])
+def test_a_text_is_bounded_as_html(name: str, character: str) -> None:
+    # Given as many characters as a preview may have bytes
+    page = of(name, character * MAX_PREVIEW)
+    # Then the page says that it has left some out
+    assert 0 < len(page.text.encode()) <= TEXT_BYTES
+    assert page.is_shortened is not page.is_whole
 
 
 class TestTable:
@@ -136,7 +150,21 @@ class TestTable:
         assert (table.more_columns, table.rows_read) == (5, rows)
         assert table.chart is not None
         assert len(table.chart.lines) == LINES_DRAWN
-        assert table.chart.left_out == columns - 1 - LINES_DRAWN
+        assert table.chart.left_out == COLUMNS_SHOWN - 1 - LINES_DRAWN
+
+    def test_a_table_as_wide_as_it_is_long_is_limited(self) -> None:
+        # Given a table whose cells would be 4,300 million if each row had them all
+        width = 65_535
+        text = ",".join(["a"] * width) + "\n" + "1\n" * (width + 1)
+        # When
+        table = table_of(text)
+        # Then
+        assert {len(row) for row in table.rows} == {len(table.columns)} == {COLUMNS_SHOWN}
+        assert (table.more_columns, table.rows_read) == (width - COLUMNS_SHOWN, ROWS_READ - 1)
+
+    @pytest.mark.parametrize("cell", ["9" * 100_000, f"1e{'0' * 100_000}"])
+    def test_a_very_long_number_is_text(self, cell: str) -> None:
+        assert not table_of(f"a,b\n1,{cell}\n").columns[1].is_number
 
     @pytest.mark.parametrize("text", ["", "\n\n", "no columns\n", f"a,{'x' * 200_000}"])
     def test_what_is_no_table_is_none(self, text: str) -> None:

@@ -1,6 +1,8 @@
 """Everything that the API answers and the pages show, as methods that raise PipelineError."""
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import ParamSpec, TypeVar
 
 from artifact_pipeline.worker.settings import WebSettings, load
 from artifact_pipeline.worker.web.access.csrf import CsrfTokens, Signer
@@ -15,6 +17,9 @@ from artifact_pipeline.worker.web.services.trails import TrailService
 from artifact_pipeline.worker.web.services.transfer_lists import TransferLists
 from artifact_pipeline.worker.web.sources import Sources
 from artifact_pipeline.worker.web.threads import Threads
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class WebService:
@@ -61,6 +66,10 @@ class WebService:
     @cached_property
     def trails(self) -> TrailService:
         return TrailService(self.sources, self._threads)
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what a function that takes a while returns, and answer others meanwhile."""
+        return await self._threads.run(call, *args, **kwargs)
 
     def stop(self) -> None:
         """End the answers that never end by themselves."""

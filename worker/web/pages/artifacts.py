@@ -47,7 +47,7 @@ async def artifact_page(visit: Visit) -> Response:
             preview = await visit.service.contents.preview(artifact, MAX_PREVIEW)
     except PipelineError as error:
         return _failed(visit, error, values)
-    return visit.page("artifact.html", problem=None, members=members, **values, **_of(preview))
+    return await visit.service.run(_shown, visit, {**values, "members": members}, preview)
 
 
 async def member_page(visit: Visit) -> Response:
@@ -70,7 +70,7 @@ async def member_page(visit: Visit) -> Response:
         preview = await visit.service.contents.member_preview(artifact, query.member, MAX_PREVIEW)
     except PipelineError as error:
         return _failed(visit, error, values)
-    return visit.page("artifact.html", problem=None, members=None, **values, **_of(preview))
+    return await visit.service.run(_shown, visit, {**values, "members": None}, preview)
 
 
 async def download(visit: Visit) -> Response:
@@ -99,6 +99,11 @@ async def member_picture(visit: Visit) -> Response:
         raise InvalidRequestError(f"{artifact}: this file is no picture that can be shown")
     chunks = chain((head,), content.chunks)
     return StreamingResponse(chunks, media_type=media_type, headers=CONTENT_HEADERS)
+
+
+def _shown(visit: Visit, values: dict[str, Any], preview: Preview | None) -> Response:
+    """Return the page with content, which blocks as long as the content is long."""
+    return visit.page("artifact.html", problem=None, **values, **_of(preview))
 
 
 def _of(preview: Preview | None) -> dict[str, Any]:

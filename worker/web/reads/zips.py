@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from threading import Lock
 
 from artifact_pipeline.domain.errors import ArtifactMissingError, InvalidRequestError
@@ -16,6 +17,8 @@ _KEPT = 4
 _KEPT_SECONDS = 60.0
 _LARGEST_KEPT = 50_000
 """Members of a zip whose list is kept."""
+_PAGE_CHARACTERS = 128 * 1024
+"""Of all names in a page of members: one name alone may have half of it."""
 
 
 class ZipReads:
@@ -39,8 +42,8 @@ class ZipReads:
         page = [
             each for each in listed if each.number > query.after and wanted in each.name.casefold()
         ]
-        shown_ones = page[: query.limit]
-        is_end = len(page) <= query.limit
+        shown_ones = _that_fit(page[: query.limit])
+        is_end = len(page) <= len(shown_ones)
         return Members(
             total=len(listed),
             members=shown_ones,
@@ -81,6 +84,13 @@ class ZipReads:
             self._lists.move_to_end(artifact)
             while len(self._lists) > _KEPT:
                 self._lists.popitem(last=False)
+
+
+def _that_fit(members: list[ZipMember]) -> list[ZipMember]:
+    """Return those whose names together are not too long for a page, and at least one."""
+    lengths = accumulate(len(each.name) for each in members)
+    fit = sum(1 for length in lengths if length <= _PAGE_CHARACTERS)
+    return members[: max(1, fit)]
 
 
 def _refuse_other_kinds(artifact: Artifact) -> None:

@@ -13,9 +13,19 @@ _DEEPEST = 40
 _EMPTY = {"{": "}", "[": "]"}
 
 
-def indented(text: str) -> str:
-    """Return JSON with line breaks and indents."""
-    return "".join(_pieces(_PIECE.findall(text)))
+def indented(text: str, most: int) -> str:
+    """Return JSON with line breaks and indents.
+
+    Args: `most` characters; the rest of a longer text, and perhaps one more piece, is left out.
+    """
+    made: list[str] = []
+    length = 0
+    for piece in _pieces(_PIECE.findall(text)):
+        if length > most:
+            break
+        made.append(piece)
+        length += len(piece)
+    return "".join(made)
 
 
 def _pieces(pieces: list[str]) -> Iterator[str]:

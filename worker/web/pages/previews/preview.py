@@ -1,15 +1,21 @@
 """The choice how some content is shown, by its name and its first bytes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from markupsafe import Markup, escape
+
 from artifact_pipeline.worker.web.api.models.content import Preview
+from artifact_pipeline.worker.web.pages.formats import visible
 from artifact_pipeline.worker.web.pages.previews.json_text import indented
 from artifact_pipeline.worker.web.pages.previews.table import Table, read_table
 
 IMAGE_BYTES = 8 * 2**20
 """Of the largest picture that is shown."""
+TEXT_BYTES = 2**20
+"""Of a text, indented and as HTML: a character can take ten times its bytes there."""
+_STEP = 4096
 
 _TABLES = {".csv", ".tsv"}
 _JSON = {".json", ".geojson"}
@@ -37,16 +43,23 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """Content as the page shows it. Attributes: `is_whole` if it is not its beginning alone."""
+    """Content as the page shows it.
+
+    Attributes:
+        is_whole: it is not the beginning alone.
+        is_shortened: less is shown than was read.
+        text: as HTML.
+    """
 
     shape: Shape
     is_whole: bool
-    text: str = ""
+    is_shortened: bool = False
+    text: Markup = field(default_factory=Markup)
     table: Table | None = None
 
 
 def shown(preview: Preview) -> Shown:
-    """Return how the content of a preview is shown."""
+    """Return how the content of a preview is shown. It takes a while for a long one."""
     is_whole = not preview.is_cut
     suffix = PurePosixPath(preview.name).suffix.lower()
     if not preview.size:
@@ -60,9 +73,27 @@ def shown(preview: Preview) -> Shown:
 def _of_text(suffix: str, text: str, *, is_whole: bool) -> Shown:
     if suffix in _TABLES and (table := read_table(text, is_whole=is_whole)):
         return Shown(shape=Shape.TABLE, is_whole=is_whole, table=table)
-    if suffix in _JSON:
-        return Shown(shape=Shape.JSON, is_whole=is_whole, text=indented(text))
-    return Shown(shape=Shape.TEXT, is_whole=is_whole, text=text)
+    is_json = suffix in _JSON
+    html, is_all = _as_html(indented(text, TEXT_BYTES) if is_json else text)
+    return Shown(
+        shape=Shape.JSON if is_json else Shape.TEXT,
+        is_whole=is_whole and is_all,
+        is_shortened=not is_all,
+        text=html,
+    )
+
+
+def _as_html(text: str) -> tuple[Markup, bool]:
+    """Return the text as HTML, as far as it is not too long, and whether that is all."""
+    parts: list[Markup] = []
+    size = 0
+    for start in range(0, len(text), _STEP):
+        part = escape(visible(text[start : start + _STEP]))
+        size += len(part.encode())
+        if size > TEXT_BYTES:
+            return Markup("").join(parts), False
+        parts.append(part)
+    return Markup("").join(parts), True
 
 
 def image_type(head: bytes) -> str | None:

@@ -3,18 +3,24 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from artifact_pipeline.worker.web.pages.charts import LineChart, line_chart
+from artifact_pipeline.worker.web.pages.formats import shortened
 
+ROWS_READ = 20_000
 ROWS_SHOWN = 200
 COLUMNS_SHOWN = 30
+"""Further columns are cut off while the rows are read: a table may be as wide as it is long."""
 LINES_DRAWN = 6
 _POINTS_DRAWN = 600
 _DELIMITERS = ",;\t|"
 _LEAST_POINTS = 2
+_LONGEST_NUMBER = 400
+"""Characters. To convert a longer one can take a time that grows with its square."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +41,7 @@ class Table:
 
     Attributes:
         rows: the cells of the first rows, as many as columns.
-        rows_read: how many were read; more than these if the table is long.
+        rows_read: how many were read, at most ROWS_READ.
         more_columns: how many are not shown.
     """
 
@@ -53,38 +59,48 @@ def read_table(text: str, *, is_whole: bool) -> Table | None:
         text: of the file, or of its beginning.
         is_whole: whether the text ends with the file; the last line may be cut off otherwise.
     """
-    rows = _rows(text)
-    if rows and not is_whole:
+    rows, widths = _rows(text)
+    if rows and (len(rows) > ROWS_READ or not is_whole):
         rows.pop()
-    if not rows or max(map(len, rows)) < _LEAST_POINTS:
+        widths.pop()
+    widest = max(widths, default=0)
+    if widest < _LEAST_POINTS:
         return None
-    header, body = _header(rows)
+    header, body = _header(rows, min(widest, COLUMNS_SHOWN))
     body = [[*row, *[""] * (len(header) - len(row))] for row in body]
     columns = [
-        Column(name=name, values=_numbers([row[number] for row in body]))
+        Column(name=shortened(name), values=_numbers([row[number] for row in body]))
         for number, name in enumerate(header)
     ]
     return Table(
-        columns=columns[:COLUMNS_SHOWN],
-        rows=[row[:COLUMNS_SHOWN] for row in body[:ROWS_SHOWN]],
+        columns=columns,
+        rows=body[:ROWS_SHOWN],
         rows_read=len(body),
-        more_columns=max(0, len(columns) - COLUMNS_SHOWN),
+        more_columns=widest - len(columns),
         chart=_chart(columns, [row[0] for row in body]),
     )
 
 
-def _rows(text: str) -> list[list[str]]:
+def _rows(text: str) -> tuple[list[list[str]], list[int]]:
+    """Return the first cells of each row, and how many cells each has."""
+    widths: list[int] = []
+
+    def cut(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+        for row in rows:
+            widths.append(len(row))
+            yield row[:COLUMNS_SHOWN]
+
     first_line = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first_line.count)
+    read = csv.reader(io.StringIO(text), delimiter=delimiter)
     try:
-        return [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
+        return list(cut(islice(filter(None, read), ROWS_READ + 1))), widths
     except csv.Error:
-        return []  # a cell that is too long
+        return [], []  # a cell that is too long
 
 
-def _header(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+def _header(rows: list[list[str]], width: int) -> tuple[list[str], list[list[str]]]:
     """Return the names of the columns and the other rows."""
-    width = max(map(len, rows))
     first = rows[0]
     if any(_number(cell) is not None for cell in first):
         return [f"column {number}" for number in range(1, width + 1)], rows
@@ -100,6 +116,8 @@ def _numbers(cells: Sequence[str]) -> list[float | None] | None:
 
 
 def _number(cell: str) -> float | None:
+    if not 0 < len(cell) <= _LONGEST_NUMBER:
+        return None
     try:
         return float(cell)
     except ValueError:
