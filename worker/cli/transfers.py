@@ -9,6 +9,7 @@ import typer
 
 from artifact_pipeline.domain.errors import NotFoundError
 from artifact_pipeline.domain.model.attempts import parse_attempts
+from artifact_pipeline.domain.model.bounded import MAX_ROW_ID
 from artifact_pipeline.domain.model.selection import IdRange
 from artifact_pipeline.domain.model.timeline import timeline
 from artifact_pipeline.domain.model.transfer_filter import TransferFilter
@@ -28,8 +29,6 @@ _COLUMNS = (
     *("id", "job_id", "kind", "state", "run_id", "reason", "age", "direction", "attempts"),
     "requested_by",
 )
-_MAX_ID = 2**63 - 1
-"""Of a transfer."""
 
 
 class TransferQueue(StrEnum):
@@ -75,7 +74,8 @@ def list_all(  # noqa: PLR0913 - an argument for each option
         typer.Option("--requested-by", metavar="USER", help="Requested by this user's id or name."),
     ] = None,
     before: Annotated[
-        int | None, typer.Option("--before", min=1, metavar="ID", help="Only smaller ids.")
+        int | None,
+        typer.Option("--before", min=1, max=MAX_ROW_ID, metavar="ID", help="Only smaller ids."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 100,
     wide: WideOption = False,
@@ -111,7 +111,7 @@ def list_all(  # noqa: PLR0913 - an argument for each option
 @app.command("show")
 def show(
     transfer_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=_MAX_ID, help="As `list` shows it.")
+        int, typer.Argument(metavar="ID", min=1, max=MAX_ROW_ID, help="As `list` shows it.")
     ],
     *,
     as_json: JsonOption = False,
