@@ -104,14 +104,36 @@ class TestEveryPod:
         others = {
             "ARTIFACTS_AUDIT": True,
             "ARTIFACTS_PART_SIZE": 16_777_216,
-            "ARTIFACTS_RETRY_SECONDS": 0.5,
+            "ARTIFACTS_BACKOFF_BASE_SECONDS": 0.5,
         }
         values = {**NEEDED, "settings": {**NEEDED["settings"], **others}}
         given = environment(pods(values)[name])
         assert given["ARTIFACTS_AUDIT"] == "true"
         assert given["ARTIFACTS_PART_SIZE"] == "16777216"
-        assert given["ARTIFACTS_RETRY_SECONDS"] == "0.5"
+        assert given["ARTIFACTS_BACKOFF_BASE_SECONDS"] == "0.5"
         assert given["ARTIFACTS_BUCKET"] == "artifacts"
+
+    @every_pod
+    def test_what_an_installation_adds_is_in_all(self, name: str) -> None:
+        # Given a secret setting, a CA file, and the nodes to run on
+        secret = {"valueFrom": {"secretKeyRef": {"name": "events", "key": "secret"}}}
+        mount = {"name": "ca", "mountPath": "/etc/ca"}
+        values = {
+            **NEEDED,
+            "extraEnv": [{"name": "ARTIFACTS_EVENTS_SECRET", **secret}],
+            "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
+            "extraVolumeMounts": [mount],
+            "nodeSelector": {"pool": "artifacts"},
+            "tolerations": [{"key": "batch", "operator": "Exists"}],
+        }
+        # When
+        pod = pods(values)[name]
+        # Then
+        assert {"name": "ARTIFACTS_EVENTS_SECRET", **secret} in container(pod)["env"]
+        assert mount in container(pod)["volumeMounts"]
+        assert {"name": "ca", "configMap": {"name": "ca"}} in pod["volumes"]
+        assert pod["nodeSelector"] == {"pool": "artifacts"}
+        assert pod["tolerations"] == [{"key": "batch", "operator": "Exists"}]
 
     def test_no_secret_is_made(self) -> None:
         assert of_kind("Secret", SCALED) == {}

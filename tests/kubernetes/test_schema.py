@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.kubernetes.chart import CHART, NEEDED, SCALED, render, run_helm, template
+from tests.compose.test_settings import READ_BY, SETTINGS, variables
+from tests.kubernetes.chart import (
+    CHART,
+    NEEDED,
+    SCALED,
+    container,
+    pods,
+    render,
+    run_helm,
+    template,
+)
 from tests.kubernetes.wheels import schemas
 
 pytestmark = pytest.mark.processes
@@ -91,6 +101,12 @@ def _misspell_target(objects: list[dict[str, Any]]) -> None:
     scaled["spec"]["triggers"][0]["metadata"]["targetValue"] = "5"
 
 
+SECRET = {
+    f"ARTIFACTS_{name}" for name in ("BROKER_SENTINEL_PASSWORD", "EVENTS_SECRET", "WEB_SECRET")
+}
+"""Settings that must not stand in a file of values."""
+
+
 def test_broken_copies_are_refused(schema: Path, tmp_path: Path) -> None:
     # Given three copies, each with another fault
     faults = (_misspell_grace, _drop_the_selector, _misspell_target)
@@ -118,13 +134,36 @@ def test_broken_copies_are_refused(schema: Path, tmp_path: Path) -> None:
             "invalid propertyName 'ARTIFACTS_DATABASE_URL'",
         ),
         (
+            {**NEEDED, "settings": {"ARTIFACTS_BUCKET": "a", "ARTIFACTS_EVENTS_SECRET": "s"}},
+            "invalid propertyName 'ARTIFACTS_EVENTS_SECRET'",
+        ),
+        (
+            {**NEEDED, "settings": {"ARTIFACTS_BUCKET": "a", "ARTIFACTS_PARTSIZE": 1}},
+            "invalid propertyName 'ARTIFACTS_PARTSIZE'",
+        ),
+        (
             {**NEEDED, "user": {"uid": 0}, "web": {"enabled": True}},
             ("at '/user/uid': minimum", "at '/web/hosts': minItems"),
         ),
     ],
-    ids=["no bucket", "no claim", "an unknown value", "a secret among the settings", "root"],
+    ids=["bucket", "claim", "unknown value", "secret URL", "secret", "misspelt setting", "root"],
 )
 def test_wrong_values_are_named(values: dict[str, Any], said: str | tuple[str, ...]) -> None:
     done = template(values)
     assert done.returncode == 1
     assert all(each in done.stderr for each in ([said] if isinstance(said, str) else said))
+
+
+def test_the_settings_are_those_of_the_pipeline() -> None:
+    # Given all settings, but for secrets and what the chart itself sets
+    ours = variables(*SETTINGS, *READ_BY.values()) | {"ARTIFACTS_RETENTION_PRICES"}
+    given = {name for pod in pods(NEEDED).values() for name in _names(pod)}
+    kept = {"ARTIFACTS_BUCKET"}
+    # Then
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    names = schema["properties"]["settings"]["propertyNames"]["anyOf"]
+    assert set(names[1]["enum"]) == ours - SECRET - given | kept
+
+
+def _names(pod: dict[str, Any]) -> set[str]:
+    return {each["name"] for each in container(pod)["env"]}

@@ -29,6 +29,15 @@ securityContext:
   runAsUser: {{ .Values.user.uid }}
   runAsGroup: {{ .Values.user.gid }}
   seccompProfile: {type: RuntimeDefault}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{ toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "artifacts.container" -}}
@@ -41,6 +50,16 @@ securityContext:
 {{- define "artifacts.temporary" -}}
 - name: tmp
   emptyDir: {medium: Memory, sizeLimit: 16Mi}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "artifacts.mounts" -}}
+- {name: tmp, mountPath: /tmp}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* Helm reads the numbers of a values file as floats, and writes large ones as 1.6777216e+07. */}}
@@ -53,6 +72,9 @@ securityContext:
 {{- range $name, $value := .Values.settings }}
 - name: {{ $name }}
   value: {{ include "artifacts.text" $value | quote }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
