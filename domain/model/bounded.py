@@ -39,6 +39,6 @@ def _in_years_of_utc(moment: datetime) -> datetime:
     return moment
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, Field(min_length=1), AfterValidator(_storable)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_years_of_utc)]
 Age = Annotated[timedelta, Field(ge=-MAX_AGE, le=MAX_AGE)]

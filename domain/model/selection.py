@@ -6,7 +6,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     model_validator,
 )
 
@@ -60,7 +59,7 @@ class Selection(BaseModel):
     kinds: tuple[ArtifactKind, ...] = ()
     directions: tuple[Direction, ...] = ()
     reasons: tuple[ReasonCode, ...] = ()
-    tags: tuple[Annotated[Text, Field(min_length=1)], ...] = ()
+    tags: tuple[Text, ...] = ()
     created_after: Moment | None = None
     created_before: Moment | None = None
     failed_after: Moment | None = None

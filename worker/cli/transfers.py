@@ -9,7 +9,7 @@ import typer
 
 from artifact_pipeline.domain.errors import NotFoundError
 from artifact_pipeline.domain.model.attempts import parse_attempts
-from artifact_pipeline.domain.model.bounded import MAX_ROW_ID
+from artifact_pipeline.domain.model.bounded import MAX_ROW_ID, is_storable
 from artifact_pipeline.domain.model.selection import IdRange
 from artifact_pipeline.domain.model.timeline import timeline
 from artifact_pipeline.domain.model.transfer_filter import TransferFilter
@@ -84,6 +84,8 @@ def list_all(  # noqa: PLR0913 - an argument for each option
     """List transfers of all jobs that match every given filter, newest first."""
     from artifact_pipeline.worker.sql.transfers.lists import list_transfers  # noqa: PLC0415 - for the help
 
+    if not is_storable(requested_by or ""):
+        raise typer.BadParameter("--requested-by: it has a character that is no Unicode")
     filters = TransferFilter(
         states=frozenset(state or ()),
         kinds=frozenset(kind or ()),
