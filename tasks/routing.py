@@ -86,13 +86,18 @@ def queues_of_workspace(workspace: str | None) -> tuple[str, ...]:
 
 def workspace_of_queue(queue: str) -> str | None:
     """Return the name of the workspace that the queue is of; None if it has none."""
+    return work_of_queue(queue)[1]
+
+
+def work_of_queue(queue: str) -> tuple[str, str | None]:
+    """Return what `queue_in` was given: the queue for the same work, and the workspace."""
     work, _, name = queue.partition(_OF_WORKSPACE)
     if work not in OF_TRANSFERS or not name:
-        return None
+        return queue, None
     try:
-        return workspace_name(name)
+        return work, workspace_name(name)
     except InvalidRequestError:
-        return None
+        return queue, None
 
 
 @cache

@@ -147,7 +147,7 @@ def _without_worker(status: PipelineStatus, broker: BrokerStatus, queue: str) ->
     else:
         waiting = f"{plural(count(groups, Phase.DUE, Phase.EXPIRED), 'transfer')} due for"
         waiting = f"{waiting} {age(status.database.now - since)}"
-    if workspace := status.database.workspace_of(queue):
+    if workspace := status.workspaces.get(queue):
         yield _unserved(queue, workspace, waiting)
         return
     yield Problem(
@@ -223,7 +223,7 @@ def _late(status: PipelineStatus, queue: str, *, is_idle: bool) -> Problem:
         is_error=False,
         what=what,
         why="its workers are slower than the requests; start another one",
-        fix=worker_command(queue, workspace=status.database.workspace_of(queue)),
+        fix=worker_command(queue, workspace=status.workspaces.get(queue)),
         queue=queue,
     )
 

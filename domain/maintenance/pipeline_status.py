@@ -163,9 +163,10 @@ class DatabaseStatus:
     def of_kind(self, kind: ArtifactKind) -> list[TransferGroup]:
         return [each for each in self.transfers if each.kind is kind]
 
-    def workspace_of(self, queue: str) -> str | None:
-        """Return the name of the workspace whose transfers are in the queue; None without one."""
-        return next((each.workspace for each in self.transfers if each.queue == queue), None)
+    @property
+    def named_queues(self) -> list[str]:
+        """The queues of workspaces with a name that have active transfers."""
+        return sorted({each.queue for each in self.transfers if each.workspace is not None})
 
     def done(self, window: timedelta, queue: str | None = None) -> tuple[int, int]:
         """Return how many transfers were done in the window, and their bytes."""
@@ -223,6 +224,7 @@ class PipelineStatus:
         queues: all queues, in the order in which they are shown.
         upkeep_queue: the queue of the dispatch.
         batch_queue: the queue of the batches, whose transfers may wait.
+        workspaces: the names of workspaces, by their queues.
     """
 
     database: DatabaseStatus
@@ -230,6 +232,7 @@ class PipelineStatus:
     queues: Sequence[str]
     upkeep_queue: str
     batch_queue: str
+    workspaces: Mapping[str, str] = field(default_factory=dict)
 
 
 def count(groups: Iterable[TransferGroup], *phases: Phase) -> int:

@@ -59,6 +59,7 @@ def jobs(answer: Answer) -> list[int]:
         ("--queue results", [3, 2]),
         ("--queue configs --state done", [1]),
         ("--queue batches", []),
+        ("--queue configs.host-a", []),
         ("--requested-by alice", [2]),
         ("--requested-by ali", []),
         ("--state running --kind job_config", []),

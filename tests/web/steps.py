@@ -3,7 +3,7 @@
 import asyncio
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,22 @@ UP = BrokerStatus(messages={"configs": 3}, workers=[WorkerQueues(name=_WORKER, q
 
 
 class StillBroker:
-    """Answers at once, and always the same. Attributes: `shown` is the answer."""
+    """Answers always the same.
+
+    Attributes:
+        shown: the answer.
+        asked_first: how many have to ask before it is there.
+    """
 
     def __init__(self) -> None:
         worker = SeenWorker(name=_WORKER, queues=_QUEUES, processes=2, tasks=1)
         self.shown = BrokerView(status=UP, workers=[worker])
+        self.asked_first = 0
 
-    def view(self) -> BrokerView:
+    def view(self, _named: Collection[str] = ()) -> BrokerView:
+        if self.asked_first:
+            self.asked_first -= 1
+            return BrokerView(why="it is being asked")
         return self.shown
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,13 +11,16 @@ from typing import Any
 import pytest
 
 from artifact_pipeline.domain.errors import SqlUnavailableError
-from artifact_pipeline.domain.maintenance.pipeline_status import BrokerStatus
+from artifact_pipeline.domain.maintenance.attention import find_problems
+from artifact_pipeline.domain.maintenance.pipeline_status import BrokerStatus, WorkerQueues
 from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.worker.diagnosis.backlog import status_of
 from artifact_pipeline.worker.sql.status import SqlStatus
 from artifact_pipeline.worker.web.api.models.overview import Overview
 from artifact_pipeline.worker.web.reads.broker import BrokerView
+from tests.metrics.steps import add_batch
 from tests.sql.steps import Statements
-from tests.web.steps import MINUTE, Client, World
+from tests.web.steps import MINUTE, UP, Client, World
 
 
 def of(answers: list[dict[str, Any]], **criteria: Any) -> dict[str, Any]:
@@ -37,6 +41,71 @@ def test_it_shows_the_backlog_of_each_queue_and_kind(client: Client, world: Worl
     assert configs["oldest_due_seconds"] == pytest.approx(600, abs=60)
     assert of(answer["kinds"], kind="job_input")["running"] == 1
     assert {each["code"] for each in answer["needs_hand"]} == {"no_dispatch", "stuck"}
+
+
+def test_a_workspace_with_a_name_has_its_queue(client: Client, world: World) -> None:
+    # Given a request that only the host-a can serve, and a message of it
+    world.rows.add(TransferState.REQUESTED, next_attempt_at=MINUTE, workspace="host-a")
+    strays = {"configs.host-a": 1, "batches.host-b": 2, "confgis": 3}
+    status = replace(UP, dispatched_at=world.rows.now, strays=strays)
+    world.broker.shown = replace(world.broker.shown, status=status)
+    # When
+    answer = client.answer("/overview")
+    # Then
+    queue = of(answer["queues"], queue="configs.host-a")
+    assert (queue["due"], queue["messages"], queue["workers"]) == (1, 1, 0)
+    assert of(answer["queues"], queue="configs")["due"] == 0
+    assert answer["stray_queues"] == {"confgis": 3}
+    found = {each["queue"]: (each["code"], each["fix"]) for each in answer["needs_hand"]}
+    assert {queue: code for queue, (code, _) in found.items()} == {
+        "configs.host-a": "workspace_unserved",
+        "batches.host-b": "workspace_unserved",
+        "confgis": "stray_queue",
+    }
+    assert found["configs.host-a"][1].startswith("ARTIFACTS_WORKSPACE_NAME=host-a celery ")
+    # And the same as the command says
+    known = world.sources.status.read()
+    [of_host, *_] = find_problems(status_of(known, status, world.sources.queues))
+    assert of_host.fix == found[of_host.queue][1]
+
+
+@pytest.mark.parametrize(
+    ("lease", "code"), [(timedelta(hours=1), "lease_expired"), (None, "stuck")]
+)
+def test_a_served_workspace_can_stand_still(
+    client: Client, world: World, lease: timedelta | None, code: str
+) -> None:
+    # Given a worker that does nothing
+    if lease is None:
+        world.rows.add(TransferState.REQUESTED, next_attempt_at=10 * MINUTE, workspace="host-a")
+    else:
+        world.rows.add(TransferState.RUNNING, lease_expires_at=lease, workspace="host-a")
+    workers = [WorkerQueues(name="a@host", queues=["configs.host-a", "upkeep"])]
+    status = BrokerStatus(workers=workers, dispatched_at=world.rows.now)
+    world.broker.shown = BrokerView(status=status, workers=[])
+    # When
+    answer = client.answer("/overview")
+    # Then
+    [problem] = answer["needs_hand"]
+    assert (problem["code"], problem["queue"]) == (code, "configs.host-a")
+
+
+def test_a_queue_lists_the_transfers_of_its_workspace(client: Client, world: World) -> None:
+    # Given
+    batch = add_batch(world.rows, "running")
+    names = {None: "configs", "host-a": "configs.host-a", "host-b": "configs.host-b"}
+    for name in names:
+        world.rows.add(TransferState.REQUESTED, workspace=name)
+        world.rows.add(TransferState.REQUESTED, workspace=name, batch_id=batch)
+    # When
+    found = {
+        queue: [each["queue"] for each in client.answer("/transfers", queue=queue)["transfers"]]
+        for each in names.values()
+        for queue in (each, each.replace("configs", "batches"))
+    }
+    # Then
+    assert found == {queue: [queue] for queue in found}
+    assert len(found) == 6
 
 
 def test_a_chart_has_what_ended_and_what_failed(client: Client, world: World) -> None:
@@ -108,7 +177,9 @@ class TestWhenAPartIsAway:
         # When
         answer = client.answer("/overview")
         # Then
-        assert answer["missing"] == [{"part": "broker", "why": "the broker does not answer"}]
+        assert answer["missing"] == [
+            {"part": "broker", "why": "the broker does not answer", "is_awaited": False}
+        ]
         assert (answer["workers"], answer["dead_letters"]) == (None, None)
         assert of(answer["queues"], queue="configs")["due"] == 1
         assert [each["code"] for each in answer["needs_hand"]] == ["broker_away"]
@@ -116,12 +187,35 @@ class TestWhenAPartIsAway:
     def test_a_broker_that_was_not_asked_yet_is_no_problem(
         self, client: Client, world: World
     ) -> None:
-        world.broker.shown = BrokerView(why="it was not asked yet")
+        # Given
+        world.broker.shown = BrokerView(why="it is being asked")
+        # When
         answer = client.answer("/overview")
-        assert ([each["part"] for each in answer["missing"]], answer["needs_hand"]) == (
-            ["broker"],
-            [],
-        )
+        # Then
+        [missing] = answer["missing"]
+        assert (missing["part"], missing["is_awaited"]) == ("broker", True)
+        assert answer["needs_hand"] == []
+
+    def test_the_first_look_waits_for_the_broker(self, client: Client, world: World) -> None:
+        # Given it answers while the first one looks
+        world.broker.asked_first = 2
+        # When
+        answer = client.answer("/overview")
+        # Then
+        assert (answer["missing"], of(answer["queues"], queue="configs")["messages"]) == ([], 3)
+
+    def test_workers_that_have_not_answered_yet_are_no_problem(
+        self, client: Client, world: World
+    ) -> None:
+        # Given
+        world.rows.add(TransferState.REQUESTED)
+        world.broker.shown = BrokerView(status=BrokerStatus(messages={"configs": 3}))
+        # When
+        answer = client.answer("/overview")
+        # Then
+        [missing] = answer["missing"]
+        assert (missing["part"], missing["is_awaited"]) == ("workers", True)
+        assert answer["needs_hand"] == []
 
     def test_without_the_database_the_broker_is_shown(
         self, client: Client, monkeypatch: pytest.MonkeyPatch
@@ -134,7 +228,9 @@ class TestWhenAPartIsAway:
         # When
         answer = client.answer("/overview")
         # Then
-        assert answer["missing"] == [{"part": "database", "why": "it is away: <url>"}]
+        assert answer["missing"] == [
+            {"part": "database", "why": "it is away: <url>", "is_awaited": False}
+        ]
         assert of(answer["queues"], queue="configs")["messages"] == 3
         assert [worker["name"] for worker in answer["workers"]] == ["one@host"]
 

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +13,12 @@ from artifact_pipeline.domain.model.selection import IdRange
 from artifact_pipeline.domain.model.timeline import timeline
 from artifact_pipeline.domain.model.transfer_filter import TransferFilter
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
-from artifact_pipeline.tasks import routing as contract
-from artifact_pipeline.tasks.routing import queue_of_transfer
+from artifact_pipeline.tasks.routing import (
+    OF_TRANSFERS,
+    queue_in,
+    queue_of_transfer,
+    work_of_queue,
+)
 from artifact_pipeline.worker.cli.batch.options import JobsOption, KindsOption, RunsOption
 from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.options import JsonOption, WideOption
@@ -31,12 +34,15 @@ _COLUMNS = (
 )
 
 
-class TransferQueue(StrEnum):
-    """Queues that have messages of transfers."""
-
-    CONFIGS = contract.CONFIGS
-    RESULTS = contract.RESULTS
-    BATCHES = contract.BATCHES
+def parse_queue(text: str) -> str:
+    """Read a queue that has messages of transfers."""
+    if work_of_queue(text)[0] not in OF_TRANSFERS:
+        queues = ", ".join(OF_TRANSFERS)
+        raise typer.BadParameter(
+            f"{text}: no queue of transfers; use one of {queues}, or one of a workspace with a"
+            f" name, such as {queue_in(OF_TRANSFERS[0], 'host-a')}"
+        )
+    return text
 
 
 @app.command("list")
@@ -55,7 +61,13 @@ def list_all(  # noqa: PLR0913 - an argument for each option
     job_id: JobsOption = None,
     run_id: RunsOption = None,
     queue: Annotated[
-        TransferQueue | None, typer.Option("--queue", help="The queue of their messages.")
+        str | None,
+        typer.Option(
+            "--queue",
+            parser=parse_queue,
+            metavar="QUEUE",
+            help="The queue of their messages: configs, results, batches, or of a workspace.",
+        ),
     ] = None,
     older_than: Annotated[
         timedelta | None,

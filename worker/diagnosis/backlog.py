@@ -1,6 +1,7 @@
 """The backlog: whether requests are worked off, and by which workers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from celery import Celery
@@ -23,7 +24,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
 )
 from artifact_pipeline.domain.maintenance.problems import Problem, ProblemCode
 from artifact_pipeline.domain.model.durations import age
-from artifact_pipeline.tasks.routing import BATCHES, UPKEEP
+from artifact_pipeline.tasks.routing import BATCHES, UPKEEP, workspace_of_queue
 from artifact_pipeline.worker.diagnosis.consumers import databases_of, queue_names, read_broker
 from artifact_pipeline.worker.diagnosis.findings import Finding, error, ok, warning
 from artifact_pipeline.worker.settings import AttemptSettings, load
@@ -60,18 +61,38 @@ def read_status(engine: Engine, app: Celery, *, with_strays: bool = True) -> Pip
         ConfigurationError: the tables are missing, or a setting is wrong.
     """
     database = SqlStatus(engine, load(AttemptSettings).breaker_failures).read()
-    return PipelineStatus(
-        database=database,
-        broker=_read_broker(app, database, with_strays=with_strays),
-        queues=[*queue_names(app), *_named_queues(database)],
-        upkeep_queue=UPKEEP,
-        batch_queue=BATCHES,
+    return status_of(
+        database, _read_broker(app, database, with_strays=with_strays), queue_names(app)
     )
 
 
-def _named_queues(database: DatabaseStatus) -> list[str]:
-    """Return the queues of workspaces with a name that have transfers."""
-    return sorted({each.queue for each in database.transfers if each.workspace is not None})
+def status_of(
+    database: DatabaseStatus, broker: BrokerStatus | None, queues: Sequence[str]
+) -> PipelineStatus:
+    """Return the status, with the queues of workspaces that have a name.
+
+    Args:
+        database: its part.
+        broker: its part; a queue of a workspace among its strays is counted as what it is.
+        queues: those that every deployment has.
+    """
+    strays = broker.strays if broker else {}
+    named = {queue: name for queue in strays if (name := workspace_of_queue(queue))}
+    if broker is not None:
+        broker = replace(
+            broker,
+            messages={**{queue: strays[queue] for queue in named}, **broker.messages},
+            strays={queue: held for queue, held in strays.items() if queue not in named},
+        )
+    named |= {each.queue: each.workspace for each in database.transfers if each.workspace}
+    return PipelineStatus(
+        database=database,
+        broker=broker,
+        queues=[*queues, *sorted(named)],
+        upkeep_queue=UPKEEP,
+        batch_queue=BATCHES,
+        workspaces=named,
+    )
 
 
 def examine_backlog(engine: Engine, app: Celery) -> Iterator[Finding]:
@@ -109,7 +130,7 @@ def _read_broker(
 ) -> BrokerStatus | None:
     needed = {each.queue for each in database.transfers if each.phase in _WAITING}
     try:
-        return read_broker(app, needed, with_strays=with_strays)
+        return read_broker(app, needed, named=database.named_queues, with_strays=with_strays)
     except BrokerUnavailableError:
         return None
 

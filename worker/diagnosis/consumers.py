@@ -29,7 +29,11 @@ def queue_names(app: Celery) -> list[str]:
 
 
 def read_broker(
-    app: Celery, needed: Collection[str] = (), *, with_strays: bool = False
+    app: Celery,
+    needed: Collection[str] = (),
+    *,
+    named: Collection[str] = (),
+    with_strays: bool = False,
 ) -> BrokerStatus:
     """Ask the broker for its queues, and the workers for the queues that they listen to.
 
@@ -37,14 +41,15 @@ def read_broker(
         app: of the broker.
         needed: queues with work, also of workspaces with a name. If no worker seems to listen to
             one of them, or to a queue with messages, the workers get more time to answer.
+        named: more queues of workspaces with a name.
         with_strays: look for mistyped queues too, which reads the names of all keys.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        named = sorted(queue for queue in needed if workspace_of_queue(queue))
-        status = _queues_of(app, channel, named, with_strays=with_strays)
+        all_named = {*named, *filter(workspace_of_queue, needed)}
+        status = _queues_of(app, channel, sorted(all_named), with_strays=with_strays)
         if not status.has_control:
             return status
         has_work = {*needed, *(queue for queue, depth in status.messages.items() if depth)}
@@ -55,16 +60,21 @@ def read_broker(
     return replace(status, workers=workers)
 
 
-def read_queues(app: Celery, *, with_strays: bool = False) -> BrokerStatus:
+def read_queues(
+    app: Celery, named: Collection[str] = (), *, with_strays: bool = False
+) -> BrokerStatus:
     """Ask the broker for its queues, and no worker for anything, which takes seconds.
 
-    Args: as `read_broker`.
+    Args:
+        app: of the broker.
+        named: queues of workspaces with a name.
+        with_strays: as `read_broker`.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
     with broker_channel(app) as channel:
-        return _queues_of(app, channel, with_strays=with_strays)
+        return _queues_of(app, channel, sorted(named), with_strays=with_strays)
 
 
 def _queues_of(

@@ -58,14 +58,18 @@ class WorkerWatch:
             self.ask()
             stop.wait(_ASKED_EVERY_SECONDS)
 
-    def ask(self) -> None:
-        """Ask once. If the broker is away, nothing is learned; each collection says so."""
+    def ask(self) -> bool:
+        """Ask once, and return whether they could be asked.
+
+        If the broker is away, nothing is learned; each collection says so.
+        """
         try:
             queues, stats, active = ask_workers(self._app, "active_queues", "stats", "active")
         except PipelineError:
             logger.debug("the workers cannot be asked", exc_info=True)
-            return
+            return False
         self.note(queues, stats, active)
+        return True
 
     def note(
         self, queues: Mapping[str, Any], stats: Mapping[str, Any], active: Mapping[str, Any]

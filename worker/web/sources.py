@@ -1,5 +1,6 @@
 """What the answers are read from."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -26,8 +27,11 @@ _STORE_SECONDS = 5.0
 class IBrokerWatch(Protocol):
     """What is known of the broker."""
 
-    def view(self) -> BrokerView:
-        """Return what is known now."""
+    def view(self, named: Collection[str] = ()) -> BrokerView:
+        """Return what is known now.
+
+        Args: `named` are queues of workspaces with a name; the next answer has them too.
+        """
 
     def close(self) -> None:
         """Stop asking."""

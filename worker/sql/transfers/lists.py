@@ -8,7 +8,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import Phase
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfer_filter import TransferFilter
 from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Transfer, TransferState
-from artifact_pipeline.tasks.routing import BATCHES, queue_of
+from artifact_pipeline.tasks.routing import BATCHES, queue_of, work_of_queue
 from artifact_pipeline.worker.sql.artifact_filter import of_artifact
 from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit
@@ -133,7 +133,9 @@ def _in_states(states: frozenset[TransferState]) -> Iterator[ColumnElement[bool]
 
 
 def _of_queue(queue: str) -> ColumnElement[bool]:
-    if queue == BATCHES:
-        return TransferRow.batch_id.is_not(None)
-    kinds = [kind for kind in ArtifactKind if queue_of(kind) == queue]
-    return and_(TransferRow.batch_id.is_(None), TransferRow.kind.in_(kinds))
+    work, workspace = work_of_queue(queue)
+    is_there = TransferRow.workspace == workspace  # IS NULL for the default workspace
+    if work == BATCHES:
+        return and_(TransferRow.batch_id.is_not(None), is_there)
+    kinds = [kind for kind in ArtifactKind if queue_of(kind) == work]
+    return and_(TransferRow.batch_id.is_(None), TransferRow.kind.in_(kinds), is_there)

@@ -1,12 +1,13 @@
 """The overview, from one look at the database and what is known of the broker."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from artifact_pipeline.domain.maintenance.attention import ProblemCode, find_problems
 from artifact_pipeline.domain.maintenance.pipeline_status import (
     AuditStatus,
+    BrokerStatus,
     DatabaseStatus,
     EndpointFailures,
     Phase,
@@ -16,7 +17,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     first,
 )
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.tasks.routing import BATCHES, UPKEEP
+from artifact_pipeline.worker.diagnosis.backlog import status_of
 from artifact_pipeline.worker.metrics.workers import SeenWorker
 from artifact_pipeline.worker.web.api.models.base import Missing, Part
 from artifact_pipeline.worker.web.api.models.overview import (
@@ -58,11 +59,12 @@ def overview_of(
     missing = list(_missing(database, broker, why))
     if database is None:
         return _without_database(missing, broker, queues)
+    status = status_of(database, broker.status, queues)
     return Overview(
         at=database.now,
         missing=missing,
-        needs_hand=_needs_hand(database, broker, queues),
-        queues=[_queue(database, broker, queue) for queue in queues],
+        needs_hand=_needs_hand(status, broker),
+        queues=[_queue(status, broker, queue) for queue in status.queues],
         kinds=[
             KindBacklog(kind=kind, **_backlog(database, database.of_kind(kind)))
             for kind in ArtifactKind
@@ -98,7 +100,7 @@ def overview_of(
         and Unverified(transfers=database.unverified.transfers, since=database.unverified.since),
         audit=_audit(database.audit),
         workers=workers_of(broker.workers),
-        **_of_broker(broker),
+        **_of_broker(status.broker),
     )
 
 
@@ -119,8 +121,12 @@ def workers_of(workers: Sequence[SeenWorker] | None) -> list[Worker] | None:
 
 
 def missing_broker(broker: BrokerView) -> list[Missing]:
-    """Return that the broker does not answer, if so."""
-    return [] if broker.status else [Missing(part=Part.BROKER, why=broker.why)]
+    """Return that the broker, or the workers, have not answered, if so."""
+    if broker.status is None:
+        return [Missing(part=Part.BROKER, why=broker.why, is_awaited=broker.is_awaited)]
+    if broker.awaits_workers:
+        return [Missing(part=Part.WORKERS, why="they are being asked", is_awaited=True)]
+    return []
 
 
 def _without_database(
@@ -132,7 +138,7 @@ def _without_database(
         missing=missing,
         queues=[QueueBacklog(queue=queue, messages=messages.get(queue)) for queue in queues],
         workers=workers_of(broker.workers),
-        **_of_broker(broker),
+        **_of_broker(broker.status),
     )
 
 
@@ -142,29 +148,21 @@ def _missing(database: DatabaseStatus | None, broker: BrokerView, why: str) -> I
     yield from missing_broker(broker)
 
 
-def _needs_hand(
-    database: DatabaseStatus, broker: BrokerView, queues: Sequence[str]
-) -> list[NeedsHand]:
-    status = PipelineStatus(
-        database=database,
-        broker=broker.complete_status,
-        queues=queues,
-        upkeep_queue=UPKEEP,
-        batch_queue=BATCHES,
-    )
-    found = find_problems(status)
+def _needs_hand(status: PipelineStatus, broker: BrokerView) -> list[NeedsHand]:
+    # Without the workers' answers no queue would seem to have a worker.
+    found = find_problems(replace(status, broker=None) if broker.awaits_workers else status)
     # It is no problem that the broker or the workers were not asked yet.
     is_away = broker.is_away
     shown = [each for each in found if is_away or each.code is not ProblemCode.BROKER_AWAY]
     return [NeedsHand(**asdict(each)) for each in shown]
 
 
-def _queue(database: DatabaseStatus, broker: BrokerView, queue: str) -> QueueBacklog:
-    status = broker.status
+def _queue(status: PipelineStatus, broker: BrokerView, queue: str) -> QueueBacklog:
+    known, database = status.broker, status.database
     return QueueBacklog(
         queue=queue,
-        messages=None if status is None else status.messages.get(queue, 0),
-        workers=None if broker.workers is None or status is None else status.listening_to(queue),
+        messages=None if known is None else known.messages.get(queue, 0),
+        workers=None if broker.workers is None or known is None else known.listening_to(queue),
         **_backlog(database, database.of_queue(queue, *Phase)),
     )
 
@@ -204,8 +202,7 @@ def _audit(audit: AuditStatus | None) -> Audit | None:
     )
 
 
-def _of_broker(broker: BrokerView) -> dict[str, object]:
-    status = broker.status
+def _of_broker(status: BrokerStatus | None) -> dict[str, object]:
     if status is None:
         return {}
     return {

@@ -1,6 +1,8 @@
 """The overview: one read for all who look at it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,6 +11,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import DatabaseStatus
 from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.worker.web.api.models.overview import Overview, Throughput
 from artifact_pipeline.worker.web.errors import BusyError
+from artifact_pipeline.worker.web.reads.broker import BrokerView
 from artifact_pipeline.worker.web.reads.overview import overview_of
 from artifact_pipeline.worker.web.shared_read import SharedRead
 from artifact_pipeline.worker.web.sources import Sources
@@ -17,6 +20,8 @@ from artifact_pipeline.worker.web.threads import Threads
 
 _FIRST_SECONDS = 3.0
 """How long the first answer waits for a database that does not answer."""
+_BROKER_SECONDS = 0.5
+"""The same for the broker."""
 _EVERY_SECONDS = 1.0
 _MOST_SECONDS = 600.0
 """After which the changes end, so that who looks on must show their login again."""
@@ -49,7 +54,7 @@ class Overviews:
     async def get(self) -> Overview:
         """Return the overview. A part that does not answer is named in it, and no error."""
         look = await self._looks.get_within(_FIRST_SECONDS) or _NO_ANSWER
-        broker = self._sources.watch.view()
+        broker = await self._view(look.database.named_queues if look.database else ())
         return overview_of(look.database, look.throughput, broker, self._sources.queues, look.why)
 
     async def changes(
@@ -90,6 +95,15 @@ class Overviews:
     def stop(self) -> None:
         """End the changes. A handler of a signal may call it."""
         self._stop.set()
+
+    async def _view(self, named: Collection[str]) -> BrokerView:
+        """Return what is known of the broker; after a pause that takes a moment."""
+        until = time.monotonic() + _BROKER_SECONDS
+        view = self._sources.watch.view(named)
+        while view.is_awaited and time.monotonic() < until:
+            await asyncio.sleep(_BROKER_SECONDS / 10)
+            view = self._sources.watch.view(named)
+        return view
 
     def _made(self, make: Callable[[Overview], str]) -> Callable[[], Awaitable[str]]:
         async def made() -> str:

@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 _SHOWN = 100
 _FIRST_SECONDS = 3.0
 _BROKER_SECONDS = 0.1
+_CURRENT_SECONDS = 10.0
+"""An older answer of the broker says nothing about now."""
 _EXAMINED_SECONDS = 300.0
 
 
@@ -47,10 +49,16 @@ class _Leases:
 
 @dataclass(frozen=True, slots=True)
 class _Letters:
-    """The dead letters. Attributes: `why` the broker does not answer."""
+    """The dead letters.
+
+    Attributes:
+        why: the broker does not answer.
+        is_awaited: it is being asked.
+    """
 
     letters: tuple[DeadLetter, ...] | None = None
     why: str = ""
+    is_awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class _Examined:
 
 
 _NO_ANSWER = _Leases(why="the database has not answered yet")
-_NOT_YET = _Letters(why="it has not answered yet")
+_NOT_YET = _Letters(why="it is being asked", is_awaited=True)
 
 
 class SystemService:
@@ -85,7 +93,9 @@ class SystemService:
         # An examination takes many seconds, and a broker that is away too.
         self._slow = Threads()
         self._leases = SharedRead(lambda: threads.run(self._read_leases))
-        self._letters = SharedRead(lambda: self._slow.run(self._read_letters))
+        self._letters = SharedRead(
+            lambda: self._slow.run(self._read_letters), usable_seconds=_CURRENT_SECONDS
+        )
         self._examined = SharedRead(
             lambda: self._slow.run(self._read_findings),
             fresh_seconds=_EXAMINED_SECONDS,
@@ -153,7 +163,7 @@ def _missing(leases: _Leases, letters: _Letters) -> Iterable[Missing]:
     if leases.now is None:
         yield Missing(part=Part.DATABASE, why=leases.why)
     if letters.letters is None:
-        yield Missing(part=Part.BROKER, why=letters.why)
+        yield Missing(part=Part.BROKER, why=letters.why, is_awaited=letters.is_awaited)
 
 
 def _leases(transfers: Iterable[Transfer], now: datetime) -> Iterable[Lease]:

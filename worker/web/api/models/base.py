@@ -36,14 +36,19 @@ class Part(StrEnum):
 
     DATABASE = "database"
     BROKER = "broker"
+    WORKERS = "workers"
     STORE = "store"
 
 
 class Missing(Answer):
-    """A part that does not answer; what the answer would have of it is null or left out."""
+    """A part that does not answer; what the answer would have of it is null or left out.
+
+    Attributes: `is_awaited`: it is being asked; ask again in a few seconds.
+    """
 
     part: Part
     why: str
+    is_awaited: bool = False
 
 
 class Problem(Answer):
