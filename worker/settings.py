@@ -132,7 +132,7 @@ class PeriodicSettings(EventSwitch):
 
 
 class LogSettings(EnvironmentSettings):
-    """The form of lines in the log of workers, beat and Flower."""
+    """The form of lines in the log of workers, beat, Flower, `artifacts web` and `metrics`."""
 
     log_format: LogFormat = "console"
 
@@ -166,7 +166,7 @@ class AttemptSettings(EnvironmentSettings):
         return timedelta(seconds=self.lease_seconds)
 
 
-class MetricsSettings(DatabaseSettings, BrokerSettings, AttemptSettings):
+class MetricsSettings(DatabaseSettings, BrokerSettings, AttemptSettings, LogSettings):
     """What the exporter of metrics needs; the attempts' are to be the workers'."""
 
 
@@ -180,7 +180,7 @@ class OperatorSettings(DatabaseSettings, BucketSettings, AttemptSettings):
         return timedelta(seconds=max(600, 2 * (2 * self.breaker_seconds + failing)))
 
 
-class WebSettings(OperatorSettings, BrokerSettings):
+class WebSettings(OperatorSettings, BrokerSettings, LogSettings):
     """What `artifacts web` needs; the attempts' settings are to be the workers'."""
 
     # Who may log in: NAME:ROLE:HASH, separated by commas; `artifacts web --hash-password` hashes.

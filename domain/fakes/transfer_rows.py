@@ -232,4 +232,5 @@ def claim_of(transfer: Transfer, owner: str, lease: timedelta) -> Claim:
         claimed_at=transfer.claimed_at,
         batch_id=transfer.batch_id,
         trace_headers=transfer.trace_headers,
+        request_id=transfer.request_id,
     )

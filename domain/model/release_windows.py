@@ -117,6 +117,6 @@ def _zone(name: str) -> ZoneInfo:
     # The name is a path of files, so the system refuses some names in its own ways.
     except (LookupError, ValueError, OSError):
         raise InvalidRequestError(
-            f"time zone {name[:MAX_ZONE]!r}: not known on this host. Use a name such as"
+            f"{name[:MAX_ZONE]!r} is no time zone that this host knows. Use a name such as"
             " Europe/Berlin, or install the package tzdata"
         ) from None

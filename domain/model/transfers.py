@@ -186,6 +186,7 @@ class Claim:
         claimed_at: when it was made, by the clock of `requested_at`.
         batch_id: of the batch that requested it, if one did.
         trace_headers: as of `Transfer`.
+        request_id: of the transfer, for the log.
     """
 
     transfer_id: int
@@ -203,6 +204,7 @@ class Claim:
     claimed_at: datetime | None = None
     batch_id: int | None = None
     trace_headers: str | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ class TestStart:
             ((*START, "--bytes-per-second", "fast"), 2, "such as 10MiB"),
             ((*START, "--bytes-per-second", "1"), 1, "bytes per second: 1: use 1KiB to 1TiB"),
             ((*START, "--between", "22"), 1, "22: use hours such as 22:00-06:00"),
-            ((*START, "--between", "1:00-2:00", "--timezone", "Mars"), 1, "time zone 'Mars'"),
+            ((*START, "--between", "1:00-2:00", "--timezone", "Mars"), 1, "'Mars' is no time zone"),
             ((*START, "--timezone", "UTC"), 1, "timezone UTC: it is of between: give both"),
             ((*START, "--priority", "9"), 2, "'9' is not one of"),
         ],

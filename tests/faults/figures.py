@@ -99,7 +99,8 @@ def resumption(broker: str = _OWN) -> Iterator[Figure]:
         # Not before: it could take the message itself.
         deployed.wait_until(lambda: deployed.parts(artifact) > 0)
         other = deployed.stack.start_worker(
-            "--concurrency", "1", "--beat", "--queues", "upkeep,results"
+            *("--concurrency", "1", "--beat", "--queues", "upkeep,results"),
+            *("--loglevel", "DEBUG"),  # the receipt of a transfer is a line of this level
         )
         deployed.wait_until(lambda: deployed.parts(artifact) >= 0.8 * parts)
         holder = deployed.latest(artifact)

@@ -30,7 +30,7 @@ def test_all_lines_of_workers_beat_and_flower_are_json(
     # Given a worker that logs to a file, beat, and Flower
     file = tmp_path / "worker.log"
     deployed = Deployment(stack)
-    options = ("--concurrency", "1", "--logfile", str(file))
+    options = ("--concurrency", "1", "--loglevel", "DEBUG", "--logfile", str(file))
     worker = stack.start_worker(*options, environment=JSON)
     control = "artifact_pipeline.worker.control"
     schedule = ("--schedule", str(tmp_path / "schedule"))
@@ -53,9 +53,11 @@ def test_all_lines_of_workers_beat_and_flower_are_json(
     [end] = [line for line in lines(file) if "outcome" in line]
     assert (end["job"], end["outcome"], end["kind"]) == (artifact.job_id, "done", "job_config")
     assert end["process"].startswith("ForkPoolWorker")
-    # And Celery's own lines name its task
+    # And Celery's own lines name its task, and the transfer in their child
+    assert (end["request"], end["task_id"]) == (request_id, request_id)
     of_celery = [line for line in lines(file) if line["logger"].startswith("celery.")]
-    assert request_id in {line.get("task_id") for line in of_celery}
+    of_task = [line for line in of_celery if line.get("task_id") == request_id]
+    assert any(line.get("job") == artifact.job_id for line in of_task)
     # And nothing of it is on the worker's stderr
     assert request_id not in worker.log.read_text()
 

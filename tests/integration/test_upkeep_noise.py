@@ -72,8 +72,8 @@ def test_upkeep_that_succeeds_is_in_no_event_and_in_no_line(
     assert not running.logs(running.worker, DISPATCH)
     assert not running.logs(running.beat, DISPATCH)
     for request_id in sent:
-        assert running.logs(running.worker, f"{UPLOAD}[{request_id}] received")
-        assert running.logs(running.worker, f"{UPLOAD}[{request_id}] succeeded")
+        assert running.logs(running.worker, "upload done", f"request={request_id}")
+        assert not running.logs(running.worker, f"{UPLOAD}[{request_id}]")
 
 
 def test_upkeep_that_fails_is_an_event_and_a_warning(stack: EmbeddedStack, tmp_path: Path) -> None:

@@ -11,12 +11,15 @@ from sqlalchemy.exc import IntegrityError
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfer_filter import TransferFilter
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.migrate import upgrade
+from artifact_pipeline.worker.sql.status import SqlStatus
 from artifact_pipeline.worker.sql.tables import TransferRow
-from artifact_pipeline.worker.sql.transfers.lists import malformed_ids
+from artifact_pipeline.worker.sql.transfers.lists import list_transfers, malformed_ids
+from artifact_pipeline.worker.sql.transfers.quarantine_pages import SqlQuarantinePages
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from tests.contract.transfer_steps import published
 from tests.sql.copies import Copies
@@ -119,6 +122,27 @@ class TestUnchecked:
         # Then
         assert [each.request_id for each in sent] == ["good"]
         assert malformed_ids(unchecked, 5) == [1]
+
+    def test_the_status_and_the_lists_show_the_others(self, unchecked: Engine) -> None:
+        # Given rows of a kind of a newer version, of each state that is shown
+        newer: dict[str, object] = {"kind": "job_video", "run_id": None}
+        moment = {"finished_at": utc_now(), "reason_code": "access_denied"}
+        others: list[dict[str, object]] = [{}, newer, {"job_id": 13}]
+        for number, values in enumerate(others, start=1):
+            insert_row(unchecked, f"waiting {number}", **values)
+            insert_row(unchecked, f"done {number}", **{**values, "state": "done"}, **moment)
+            given_up = {**values, "state": "quarantined"}
+            insert_row(unchecked, f"given up {number}", **given_up, **moment)
+        # When / Then
+        status = SqlStatus(unchecked, breaker_failures=5).read()
+        assert sum(each.transfers for each in status.transfers) == 2
+        listed = list_transfers(unchecked, TransferFilter(), limit=5)
+        assert [each.id for each in listed] == [9, 8, 7, 3, 2]
+        listed = list_transfers(unchecked, TransferFilter(), limit=3, before=7)
+        assert [each.id for each in listed] == [3, 2, 1]
+        page = SqlQuarantinePages(unchecked).page(limit=10)
+        assert {each.artifact.job_id for each in page.transfers} == {12, 13}
+        assert len(SqlQuarantinePages(unchecked).groups()[1]) == 1
 
     @pytest.mark.parametrize("name", ["without its run", "of another direction", "of another kind"])
     def test_one_is_named_where_it_is_read(self, unchecked: Engine, name: str) -> None:

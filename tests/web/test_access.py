@@ -12,7 +12,12 @@ from artifact_pipeline.domain.errors import ConfigurationError
 from artifact_pipeline.worker.settings import WebSettings
 from artifact_pipeline.worker.web.access import logins as logins_module
 from artifact_pipeline.worker.web.access import password_checks
-from artifact_pipeline.worker.web.access.configured import access_of, check_address, hosts_of
+from artifact_pipeline.worker.web.access.configured import (
+    access_of,
+    check_address,
+    check_root_path,
+    hosts_of,
+)
 from artifact_pipeline.worker.web.access.csrf import CsrfTokens, Signer
 from artifact_pipeline.worker.web.access.logins import LoginAccess, parse_logins
 from artifact_pipeline.worker.web.access.passwords import PasswordHash, spend_as_a_check
@@ -58,6 +63,19 @@ class TestHosts:
         response = local.request("GET", f"{API}/session", headers={"Host": host})
         local.close()
         assert response.status_code == 200
+
+    @pytest.mark.parametrize(
+        "header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"]
+    )
+    def test_without_logins_a_proxy_is_refused(self, world: World, header: str) -> None:
+        # As behind one on this host, whose peer and host are local for everyone
+        local = Client(create_app(world.service, access=LocalAccess("tests")))
+        response = local.request(
+            "GET", f"{API}/session", headers={"Host": "127.0.0.1", header: "8.8.8.8"}
+        )
+        local.close()
+        assert response.status_code == 401
+        assert "ARTIFACTS_WEB_USER_HEADER" in response.json()["detail"]
 
     def test_health_is_answered_under_each_name(self, world: World, access: LoginAccess) -> None:
         response = world.client(access).request("GET", "/healthz", headers={"Host": "10.0.0.9"})
@@ -348,6 +366,18 @@ class TestSettings:
             access_of(self.settings(web_user_header="X-User"))
         with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_WEB_TRUSTED_PROXIES: 'x' does"):
             access_of(self.settings(web_user_header="X-User", web_trusted_proxies="x"))
+
+    @pytest.mark.parametrize("header", ["X-Forwarded User", "X-Usér", "X-User:"])
+    def test_the_header_must_be_one(self, header: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"^ARTIFACTS_WEB_USER_HEADER: no name"):
+            access_of(self.settings(web_user_header=header, web_trusted_proxies="10.0.0.7"))
+
+    @pytest.mark.parametrize("path", ["/a?b", "a", "/a/", "/a#b", "/a b", "//"])
+    def test_the_root_path_must_be_one(self, path: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"^--root-path .*: use a path such as"):
+            check_root_path(path)
+        check_root_path("/artifacts/web-1")
+        check_root_path("")
 
     def test_logins_and_a_proxy_exclude_each_other(self, logins: str) -> None:
         both = self.settings(web_logins=logins, web_user_header="X-User")

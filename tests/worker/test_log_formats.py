@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger
 
 from artifact_pipeline.domain.errors import SourceMissingError, StoreUnavailableError
@@ -15,6 +16,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction
 from artifact_pipeline.domain.ports.object_store import IObjectStore
+from artifact_pipeline.worker.cli.notes import logged_as_notes
 from artifact_pipeline.worker.logs.formats import ConsoleLines, JsonLines, set_form, use_log_format
 from artifact_pipeline.worker.logs.forms import LogFormat
 from tests.domain.conftest import world as world  # noqa: PLC0414 - a fixture
@@ -78,6 +80,7 @@ def test_a_transfer_ends_with_one_line(world: World, written: Written) -> None:
         "direction": "upload",
         "transfer": 1,
         "attempt": 1,
+        "request": "a",
         "outcome": "done",
         "bytes": 2000,
     }
@@ -128,6 +131,9 @@ def test_every_line_of_a_page_names_its_own_transfer(
     of_store = [line for line in written.parsed if line["event"].startswith("a line of")]
     assert sorted(line["event"] for line in of_store) == ["a line of 12", "a line of 13"]
     assert all(line["event"].endswith(str(line["job"])) for line in of_store)
+    assert {line["job"]: line["request"] for line in of_store} == {
+        artifact.job_id: str(artifact) for artifact in artifacts
+    }
     ends = [line for line in written.parsed if "outcome" in line]
     assert sorted(line["job"] for line in ends) == [12, 13]
 
@@ -153,7 +159,9 @@ def test_the_console_has_celerys_lines_and_the_transfer(world: World, written: W
     first, second = written.lines
     assert first.endswith("INFO/MainProcess] outside of a transfer")
     assert " run_results of job 12 run 4: upload done, 2000 bytes in" in second
-    assert second.endswith("  job=12 run=4 kind=run_results direction=upload transfer=1 attempt=1")
+    assert second.endswith(
+        "  job=12 run=4 kind=run_results direction=upload transfer=1 attempt=1 request=a"
+    )
 
 
 def test_a_traceback_is_within_its_line(written: Written) -> None:
@@ -172,6 +180,41 @@ def test_what_celery_adds_to_its_records_stays_out(written: Written) -> None:
     [line] = written.parsed
     assert (line["task"], line["task_id"]) == ("artifacts.dispatch", "an id")
     assert "secret" not in written.lines[0]
+
+
+def test_each_line_within_a_task_names_its_transfer_and_its_request(
+    world: World, written: Written
+) -> None:
+    # Given the task of a transfer, whose own line Celery writes without a claim
+    app = Celery(set_as_current=False)
+
+    @app.task(name="artifacts.upload_run_results")
+    def task(**_ids: int) -> None:
+        upload(world)
+        OURS.info("Task succeeded", extra={"data": {"name": "any", "id": "a"}})
+
+    # When
+    task.apply(kwargs={"job_id": 12, "run_id": 4}, task_id="a")
+    # Then
+    of_transfer = ("job", "run", "kind", "direction", "request", "task_id")
+    for line in written.parsed:
+        assert [line[name] for name in of_transfer] == [12, 4, "run_results", "upload", "a", "a"]
+    assert len(written.parsed) == 2
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_command_that_serves_logs_in_the_form(
+    form: LogFormat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # When
+    with logged_as_notes(OURS.name, form=form):
+        OURS.warning("a fault")
+    # Then
+    line = capsys.readouterr().err.strip()
+    if form == "json":
+        assert (json.loads(line)["event"], json.loads(line)["level"]) == ("a fault", "warning")
+    else:
+        assert line.endswith("WARNING a fault")
 
 
 @pytest.mark.parametrize(("form", "expected"), [("json", JsonLines), ("console", ConsoleLines)])

@@ -43,7 +43,7 @@ def _collecting(first: timedelta) -> Iterator[tuple[PipelineCollector, WorkerWat
     """Yield what collects. Args: `first` as of `PipelineCollector`."""
     settings = load(MetricsSettings)
     app = fail_fast_app(settings.broker)
-    with opened(settings) as engine, logged_as_notes(_LOGGER):
+    with opened(settings) as engine, logged_as_notes(_LOGGER, form=settings.log_format):
         sql = SqlMetrics(engine, settings.lease, settings.breaker_failures)
         workers = WorkerWatch(app)
         yield PipelineCollector(sql, app, workers, first), workers

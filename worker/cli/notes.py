@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from artifact_pipeline.worker.cli.output import note
+from artifact_pipeline.worker.logs.formats import set_form
+from artifact_pipeline.worker.logs.forms import LogFormat
 
 
 class _Notes(logging.Handler):
@@ -15,10 +17,13 @@ class _Notes(logging.Handler):
 
 
 @contextmanager
-def logged_as_notes(*loggers: str) -> Iterator[None]:
-    """Write what these loggers log, until the block ends."""
-    handler = _Notes()
+def logged_as_notes(*loggers: str, form: LogFormat) -> Iterator[None]:
+    """Write what these loggers log in this form, until the block ends."""
+    # A note could be wrapped or coloured, and is no JSON then.
+    handler: logging.Handler = logging.StreamHandler() if form == "json" else _Notes()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    if form == "json":
+        set_form([handler], form)
     for name in loggers:
         logging.getLogger(name).addHandler(handler)
     try:

@@ -6,7 +6,12 @@ import sys
 from artifact_pipeline.worker.cli.notes import logged_as_notes
 from artifact_pipeline.worker.cli.output import note, say
 from artifact_pipeline.worker.settings import WebSettings, load
-from artifact_pipeline.worker.web.access.configured import access_of, check_address, hosts_of
+from artifact_pipeline.worker.web.access.configured import (
+    access_of,
+    check_address,
+    check_root_path,
+    hosts_of,
+)
 from artifact_pipeline.worker.web.access.passwords import PasswordHash
 from artifact_pipeline.worker.web.app import create_app
 from artifact_pipeline.worker.web.pages.routes import page_routes
@@ -26,12 +31,13 @@ def serve_web(host: str, port: int, *, root_path: str, is_read_only: bool) -> No
     settings = load(WebSettings)
     access = access_of(settings)
     check_address(host, access)
+    check_root_path(root_path)
     hosts = hosts_of(settings, host)
     service = WebService(Sources.of(settings))
     app = create_app(
         service, access=access, hosts=hosts, is_read_only=is_read_only, pages=page_routes()
     )
-    with bound(host, port) as listening, logged_as_notes(*_LOGGERS):
+    with bound(host, port) as listening, logged_as_notes(*_LOGGERS, form=settings.log_format):
         note(f"web: http://{listening.address}{root_path}/")
         serve(app, listening, root_path=root_path, stopping=service.stop)
 

@@ -55,8 +55,14 @@ class ConsoleLines(logging.Formatter):
         if not fields:
             return line
         first, newline, rest = line.partition("\n")
-        shown = " ".join(f"{name}={value}" for name, value in fields.items())
+        shown = " ".join(f"{name}={_in_one_word(value)}" for name, value in fields.items())
         return f"{first}  {shown}{newline}{rest}"
+
+
+def _in_one_word(value: object) -> str:
+    """Return the value; the id of a request is any text that its producer chose."""
+    text = str(value)
+    return text if text.isprintable() and " " not in text else ascii(text)
 
 
 class JsonLines(logging.Formatter):

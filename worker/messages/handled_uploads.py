@@ -253,7 +253,10 @@ def _task_end(end: UploadEnd) -> TaskEnd:
 
 
 def _log(end: TaskEnd) -> None:
-    """Write the line for which an operator looks by the task's id."""
+    """Write the line that Celery would write of this task, at its level."""
     how = end.type.removeprefix("task-")
-    taken = f" in {end.seconds}s" if end.type == _SUCCEEDED else ""
-    logger.info("Task %s[%s] %s%s: %s", end.name, end.request_id, how, taken, end.shown)
+    is_done = end.type == _SUCCEEDED
+    taken = f" in {end.seconds}s" if is_done else ""
+    # The upload's own line has said that it is done.
+    level = logging.DEBUG if is_done else logging.INFO
+    logger.log(level, "Task %s[%s] %s%s: %s", end.name, end.request_id, how, taken, end.shown)

@@ -8,7 +8,7 @@ from celery.app import trace
 from celery.worker import strategy
 from celery.worker.consumer import consumer
 
-from artifact_pipeline.tasks.routing import UPKEEP_TASKS
+from artifact_pipeline.tasks.routing import TRANSFER_TASKS, UPKEEP_TASKS
 
 _consumer: Any = consumer  # its constants are not in the stubs
 _SAID_INSTEAD = {
@@ -36,7 +36,8 @@ def redact_message_bodies() -> None:
 def log_upkeep_as_debug() -> None:
     """Move the sending, the receipt and the success of upkeep tasks from INFO to DEBUG.
 
-    Several times in five seconds, they would hide what happens to transfers.
+    Several times in five seconds, they would hide what happens to transfers. The receipt and the
+    success of a transfer's own task are moved too: the line of its end says the same, and more.
     """
     for name in _ROUTINE_LOGGERS:
         logging.getLogger(name).addFilter(_routine_as_debug)
@@ -64,10 +65,15 @@ def _in_one_line(record: logging.LogRecord) -> bool:
 
 
 def _routine_as_debug(record: logging.LogRecord) -> bool:
-    if record.msg not in _ROUTINE or _task_of(record) not in UPKEEP_TASKS:
+    if record.msg not in _ROUTINE or not _is_routine(record):
         return True
     record.levelno, record.levelname = logging.DEBUG, logging.getLevelName(logging.DEBUG)
     return logging.getLogger(record.name).isEnabledFor(logging.DEBUG)
+
+
+def _is_routine(record: logging.LogRecord) -> bool:
+    task = _task_of(record)
+    return task in UPKEEP_TASKS or (task in TRANSFER_TASKS and record.msg != _SENT_BY_BEAT)
 
 
 def _task_of(record: logging.LogRecord) -> object:

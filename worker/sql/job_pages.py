@@ -26,7 +26,7 @@ from artifact_pipeline.domain.model.transfers import Direction, Transfer
 from artifact_pipeline.worker.sql.artifact_filter import has_tag
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.engine import autocommit
-from artifact_pipeline.worker.sql.mapping import as_transfer
+from artifact_pipeline.worker.sql.mapping import readable
 from artifact_pipeline.worker.sql.platform import JOB_COLUMNS
 from artifact_pipeline.worker.sql.platform_tables import JobRow, RunRow
 from artifact_pipeline.worker.sql.tables import (
@@ -171,7 +171,7 @@ class SqlJobPages:
                     each.key: each.restored_until for each in rows if each.restored_until
                 },
                 last=_last(connection, job_id, [0, *shown]),
-                transfers=[as_transfer(each) for each in transfers[:limit]],
+                transfers=list(readable(transfers[:limit])),
                 next_transfer=transfers[limit - 1].id if len(transfers) > limit else None,
             )
 
@@ -278,4 +278,4 @@ def _last(connection: Connection, job_id: int, runs: Sequence[int]) -> list[Tran
     )
     ids = connection.scalars(last).all()
     found = select(TransferRow.__table__).where(TransferRow.id.in_(ids))
-    return [as_transfer(row) for row in connection.execute(found)] if ids else []
+    return list(readable(connection.execute(found))) if ids else []

@@ -1,5 +1,7 @@
 """Rows as the domain's objects."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +36,7 @@ def as_claim(row: Row[Any], lease: timedelta) -> Claim:
         claimed_at=row.claimed_at,
         batch_id=row.batch_id,
         trace_headers=row.trace_headers,
+        request_id=row.request_id,
     )
 
 
@@ -45,6 +48,16 @@ def as_transfer(row: Row[Any]) -> Transfer:
         raise InvalidRequestError(
             f"row {row.id} of transfers is invalid: {error}. Correct it, or delete it"
         ) from error
+
+
+def readable(rows: Iterable[Row[Any]]) -> Iterator[Transfer]:
+    """Yield the transfers of the rows that this version can read.
+
+    A newer version may have kinds that this one does not know, and a list is to show the others.
+    """
+    for row in rows:
+        with suppress(InvalidRequestError):
+            yield as_transfer(row)
 
 
 def _as_transfer(row: Row[Any]) -> Transfer:

@@ -27,6 +27,7 @@ from artifact_pipeline.worker.sql.phases import (
     ANY_WORKSPACE,
     IS_OF_BATCH,
     IS_OF_WORKSPACE,
+    is_known,
     is_retry,
     phase_moment,
     phase_of,
@@ -118,7 +119,7 @@ def _active(connection: Connection, now: datetime, expiring: timedelta) -> Itera
         .group_by(*grouped, "phase", "reason")
     )
     for row in connection.execute(statement):
-        if _is_known(row.kind, row.direction):
+        if is_known(row.kind, row.direction):
             yield ActiveGroup(
                 queue=_queue_of(row),
                 kind=ArtifactKind(row.kind),
@@ -136,7 +137,7 @@ def _ended(
 ) -> Mapping[EndedKey, EndedFigures]:
     found: dict[EndedKey, EndedFigures] = defaultdict(EndedFigures)
     for row in connection.execute(ended_statement(begin, end)):
-        if _is_known(row.kind, row.direction):
+        if is_known(row.kind, row.direction):
             key = EndedKey(
                 _queue_of(row),
                 ArtifactKind(row.kind),
@@ -150,9 +151,3 @@ def _ended(
 def _queue_of(row: Any) -> str:  # noqa: ANN401 - a row
     workspace = ANY_WORKSPACE if row.of_workspace else None
     return queue_of_group(row.kind, of_batch=row.of_batch, workspace=workspace)
-
-
-def _is_known(kind: str, direction: str) -> bool:
-    # Other programs wrote rows before the table had its checks, and a newer version may have kinds
-    # that this one does not know.
-    return kind in set(ArtifactKind) and direction in set(Direction)

@@ -27,6 +27,15 @@ def queue_of_group(kind: str, *, of_batch: bool, workspace: str | None = None) -
     return queue_in(queue, workspace)
 
 
+def is_known(kind: str, direction: str = Direction.UPLOAD) -> bool:
+    """Return whether this version knows what a row is about.
+
+    Other programs wrote rows before the table had its checks, and a newer version may have kinds
+    that this one does not know.
+    """
+    return kind in set(ArtifactKind) and direction in set(Direction)
+
+
 def phase_of(now: datetime) -> ColumnElement[str]:
     """Return the phase of an active transfer."""
     return case(

@@ -45,6 +45,7 @@ from artifact_pipeline.worker.sql.phases import (
     is_confirmed,
     is_due,
     is_expired,
+    is_known,
     is_retry,
     phase_moment,
     phase_of,
@@ -137,7 +138,8 @@ def _transfers(connection: Connection, now: datetime) -> Iterator[TransferGroup]
         .where(IS_ACTIVE)
         .group_by(TransferRow.kind, "of_batch", TransferRow.workspace, "phase", "reason")
     )
-    for row in connection.execute(statement):
+    rows = connection.execute(statement)
+    for row in (row for row in rows if is_known(row.kind)):
         yield TransferGroup(
             queue=queue_of_group(row.kind, of_batch=row.of_batch, workspace=row.workspace),
             workspace=row.workspace,
@@ -161,6 +163,8 @@ def _throughput(connection: Connection, now: datetime) -> Iterator[Throughput]:
         .group_by(TransferRow.kind, "of_batch", TransferRow.workspace)
     )
     for kind, of_batch, workspace, *figures in connection.execute(statement):
+        if not is_known(kind):
+            continue
         done, moved_bytes = figures[: len(WINDOWS)], figures[len(WINDOWS) :]
         for window, transfers, size in zip(WINDOWS, done, moved_bytes, strict=True):
             yield Throughput(

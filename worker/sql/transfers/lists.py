@@ -1,8 +1,20 @@
 """Lists of transfers across jobs, newest first."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, column, func, not_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    and_,
+    column,
+    func,
+    not_,
+    select,
+    text,
+)
 
 from artifact_pipeline.domain.maintenance.pipeline_status import Phase
 from artifact_pipeline.domain.model.kinds import ArtifactKind
@@ -12,7 +24,7 @@ from artifact_pipeline.tasks.routing import BATCHES, queue_of, work_of_queue
 from artifact_pipeline.worker.sql.artifact_filter import of_artifact
 from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit
-from artifact_pipeline.worker.sql.mapping import as_transfer
+from artifact_pipeline.worker.sql.mapping import readable
 from artifact_pipeline.worker.sql.phases import phase_of
 from artifact_pipeline.worker.sql.tables import IS_ACTIVE, IS_DONE, IS_QUARANTINED, TransferRow
 from artifact_pipeline.worker.sql.transfers.predicates import is_well_formed
@@ -46,14 +58,25 @@ def list_transfers(
         SqlUnavailableError: the database does not answer.
     """
     conditions = [*_conditions(filters)]
-    if before is not None:
-        conditions.append(TransferRow.id < before)
     page = select(_TABLE).order_by(TransferRow.id.desc()).limit(limit)
     with autocommit(engine) as connection:
         if phase is not None:
             conditions += [IS_ACTIVE, phase_of(read_clock(connection)) == phase.value]
-        page = page.where(*conditions)
-        return [as_transfer(row) for row in connection.execute(page)]
+        return _readable_page(connection, page.where(*conditions), limit, before)
+
+
+def _readable_page(
+    connection: Connection, page: Select[Any], limit: int, before: int | None
+) -> list[Transfer]:
+    """Return a whole page: rows that this version cannot read must not look like the last one."""
+    found: list[Transfer] = []
+    while True:
+        following = page if before is None else page.where(TransferRow.id < before)
+        rows = connection.execute(following).all()
+        found += readable(rows)
+        if len(rows) < limit or len(found) >= limit:
+            return found[:limit]
+        before = rows[-1].id
 
 
 def running_transfers(engine: Engine, limit: int) -> list[Transfer]:
@@ -66,7 +89,7 @@ def running_transfers(engine: Engine, limit: int) -> list[Transfer]:
     is_running = and_(IS_ACTIVE, TransferRow.state == TransferState.RUNNING)
     page = select(_TABLE).where(is_running).order_by(TransferRow.lease_expires_at).limit(limit)
     with autocommit(engine) as connection:
-        return [as_transfer(row) for row in connection.execute(page)]
+        return list(readable(connection.execute(page)))
 
 
 def malformed_ids(engine: Engine, limit: int) -> list[int]:

@@ -29,7 +29,7 @@ from artifact_pipeline.worker.sql.artifact_filter import of_artifact, of_end, of
 from artifact_pipeline.worker.sql.audit_trail import note_jobs
 from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, transaction
-from artifact_pipeline.worker.sql.mapping import as_transfer
+from artifact_pipeline.worker.sql.mapping import readable
 from artifact_pipeline.worker.sql.platform_tables import JobRow
 from artifact_pipeline.worker.sql.tables import IS_QUARANTINED, TRANSFER_RUN, TransferRow
 from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
@@ -57,7 +57,7 @@ class SqlQuarantine:
         newest = TransferRow.finished_at.desc(), TransferRow.id.desc()
         statement = select(_TABLE).where(*self._conditions(filters)).order_by(*newest).limit(limit)
         with autocommit(self._engine) as connection:
-            return [as_transfer(row) for row in connection.execute(statement)]
+            return list(readable(connection.execute(statement)))
 
     def count(self, filters: Selection) -> int:
         return self._count(self._conditions(filters))

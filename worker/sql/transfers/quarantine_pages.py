@@ -13,7 +13,7 @@ from artifact_pipeline.domain.model.transfers import Transfer
 from artifact_pipeline.domain.reasons import ReasonCode, reason_of
 from artifact_pipeline.worker.sql.clock import read_clock
 from artifact_pipeline.worker.sql.engine import autocommit
-from artifact_pipeline.worker.sql.mapping import as_transfer
+from artifact_pipeline.worker.sql.mapping import readable
 from artifact_pipeline.worker.sql.tables import IS_QUARANTINED, TransferRow
 
 _SEARCHED = 2_000
@@ -75,7 +75,7 @@ class SqlQuarantinePages:
             rows = connection.execute(grouped).all()
             ids = {each for row in rows for each in (row.first, row.last)}
             found = select(_TABLE).where(TransferRow.id.in_(ids))
-            examples = {row.id: as_transfer(row) for row in connection.execute(found)}
+            examples = {each.id: each for each in readable(connection.execute(found))}
         return now, [_group(row, examples) for row in rows]
 
     def page(
@@ -109,7 +109,7 @@ class SqlQuarantinePages:
             ]
             shown = [row.id for row in fitting[:limit]]
             found = select(_TABLE).where(TransferRow.id.in_(shown)).order_by(*order)
-            transfers = [as_transfer(row) for row in connection.execute(found)] if shown else []
+            transfers = list(readable(connection.execute(found))) if shown else []
         # What the next page follows: the last transfer that is shown, or that was looked at.
         rest = fitting[limit - 1 :] if len(fitting) > limit else []
         last = rest[:1] or (seen[-1:] if is_search and len(seen) == most else [])

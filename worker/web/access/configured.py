@@ -1,5 +1,6 @@
 """The access that the settings describe."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -12,6 +13,8 @@ from artifact_pipeline.worker.web.access.proxy import ProxyAccess, parse_network
 from artifact_pipeline.worker.web.access.users import Access, LocalAccess, is_loopback
 
 T = TypeVar("T")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ROOT_PATH = re.compile(r"(?:/[\w.~-]+)*", re.ASCII)
 
 
 def access_of(settings: WebSettings) -> Access:
@@ -28,6 +31,10 @@ def access_of(settings: WebSettings) -> Access:
     if settings.web_logins:
         return LoginAccess(_parsed("WEB_LOGINS", parse_logins, settings.web_logins))
     if settings.web_user_header:
+        if not _HEADER.fullmatch(settings.web_user_header):
+            raise ConfigurationError(
+                "ARTIFACTS_WEB_USER_HEADER: no name of a header (example: X-Forwarded-User)"
+            )
         trusted = _parsed("WEB_TRUSTED_PROXIES", parse_networks, settings.web_trusted_proxies)
         if not trusted:
             raise ConfigurationError(
@@ -49,6 +56,12 @@ def check_address(host: str, access: Access) -> None:
             f"--host {host}: other hosts could reach it without a login. Set ARTIFACTS_WEB_LOGINS"
             " or ARTIFACTS_WEB_USER_HEADER, or leave --host out"
         )
+
+
+def check_root_path(root_path: str) -> None:
+    """Raise ConfigurationError unless it can stand before the paths of all pages."""
+    if not _ROOT_PATH.fullmatch(root_path):
+        raise ConfigurationError(f"--root-path {root_path}: use a path such as /artifacts")
 
 
 def hosts_of(settings: WebSettings, host: str) -> Sequence[str]:

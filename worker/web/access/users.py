@@ -27,6 +27,10 @@ class User:
             raise ForbiddenError(f"{self.name} may only read: this needs the role operator")
 
 
+_FORWARDING = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+"""Headers that a proxy adds: their request comes from wherever the proxy lets it come from."""
+
+
 class Access(Protocol):
     """How users are known."""
 
@@ -49,7 +53,18 @@ class LocalAccess:
         self._user = User(name, Role.OPERATOR)
 
     async def user_of(self, connection: HTTPConnection) -> User:
-        """Return the user. Raises: UnauthenticatedError: the request comes from another host."""
+        """Return the user.
+
+        Raises:
+            UnauthenticatedError: the request comes from another host, or through a proxy, whose
+                peer and host are its own.
+        """
+        for header in _FORWARDING:
+            if header in connection.headers:
+                raise UnauthenticatedError(
+                    f"the request came through a proxy ({header}), and this server has no logins:"
+                    " set ARTIFACTS_WEB_USER_HEADER or ARTIFACTS_WEB_LOGINS"
+                )
         peer = connection.client
         if peer is not None and not is_loopback(peer.host):
             raise UnauthenticatedError("without logins, this server answers only its own host")
