@@ -1,19 +1,16 @@
 """The filter of transfers that a batch takes, or that an operator takes out of the quarantine."""
 
-from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     model_validator,
 )
 
 from artifact_pipeline.domain.errors import ReasonCode
-from artifact_pipeline.domain.model.jobs import MAX_ID
+from artifact_pipeline.domain.model.bounded import Age, Id, Moment, Text
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction
 
@@ -23,8 +20,8 @@ class IdRange(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    first: Annotated[int, Field(gt=0, le=MAX_ID)]
-    last: Annotated[int, Field(gt=0, le=MAX_ID)]
+    first: Id
+    last: Id
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -58,17 +55,17 @@ class Selection(BaseModel):
 
     job_ids: tuple[Ids, ...] = ()
     run_ids: tuple[Ids, ...] = ()
-    user_ids: tuple[int, ...] = ()
+    user_ids: tuple[Id, ...] = ()
     kinds: tuple[ArtifactKind, ...] = ()
     directions: tuple[Direction, ...] = ()
     reasons: tuple[ReasonCode, ...] = ()
-    tags: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
-    failed_after: AwareDatetime | None = None
-    failed_before: AwareDatetime | None = None
-    older_than: timedelta | None = None
-    newer_than: timedelta | None = None
+    tags: tuple[Text, ...] = ()
+    created_after: Moment | None = None
+    created_before: Moment | None = None
+    failed_after: Moment | None = None
+    failed_before: Moment | None = None
+    older_than: Age | None = None
+    newer_than: Age | None = None
 
     @property
     def is_empty(self) -> bool:

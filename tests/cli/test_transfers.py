@@ -206,6 +206,8 @@ def test_one_is_shown_with_its_past_attempts(artifacts: Command, rows: Rows) -> 
         ("--older-than 5", "5: use a number with s, m, h or d"),
         ("--queue upkeep", "upkeep"),
         ("--limit 0", "--limit"),
+        (f"--before {2**63}", "--before"),
+        ("--requested-by a\udcff", "--requested-by"),
     ],
 )
 def test_a_wrong_filter_is_named(artifacts: Command, options: str, named: str) -> None:

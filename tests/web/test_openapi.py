@@ -192,3 +192,58 @@ def test_every_error_is_as_it_says(client: Client, document: Any) -> None:
 
 def test_the_document_says_the_same_each_time(client: Client, document: Any) -> None:
     assert json.dumps(client.answer("/openapi.json")) == json.dumps(document)
+
+
+TOO_LARGE = 2**63
+WRONG: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/batches/{0}", {}),
+    ("/batches/{0}/report", {}),
+    ("/batches/{0}/members", {}),
+    ("/batches/1/members", {"after": TOO_LARGE}),
+    ("/batches", {"before": TOO_LARGE}),
+    ("/audit", {"before": TOO_LARGE}),
+    ("/transfers", {"before": TOO_LARGE}),
+    ("/transfers", {"requested_by": "\0"}),
+    ("/transfers", {"queue": "\0"}),
+    ("/jobs", {"tag": "a\0"}),
+    ("/jobs", {"user_id": 2**31}),
+    ("/jobs/12", {"before_transfer": TOO_LARGE}),
+    ("/quarantine/transfers", {"before": f"1-{TOO_LARGE}"}),
+    ("/quarantine/transfers", {"before": f"{10**18 - 1}-1"}),
+    ("/jobs/12/artifacts/run_results/members", {"run_id": 4, "after": TOO_LARGE}),
+)
+FILTERS: tuple[dict[str, Any], ...] = (
+    {"user_ids": [10**13]},
+    {"user_ids": [10**22]},
+    {"tags": ["a\0"]},
+    {"failed_after": "0001-01-01T00:00:00+14:00"},
+    {"created_before": "9999-12-31T23:59:59-14:00"},
+    {"older_than": "P999999999D"},
+)
+
+
+@pytest.mark.parametrize(("path", "query"), WRONG)
+def test_a_value_that_sql_cannot_hold_is_refused(
+    full: World, path: str, query: dict[str, Any]
+) -> None:
+    answer = full.client().get(path.format(TOO_LARGE), **query)
+    assert 400 <= answer.status_code < 500
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("filters", FILTERS, ids=range(len(FILTERS)))
+def test_a_filter_that_sql_cannot_hold_is_refused(full: World, filters: dict[str, Any]) -> None:
+    answer = full.client().post("/batches", {"filter": filters})
+    assert answer.status_code == 422
+    assert "filter" in answer.json()["detail"]
+
+
+def test_a_reason_that_sql_cannot_hold_is_refused(full: World) -> None:
+    for body in ({"reason": "\0"}, {"reason": "x", "bytes_per_second": 2**63}):
+        assert full.client().post("/batches/1/start", body).status_code == 422
+
+
+def test_a_header_that_is_no_origin_is_refused(full: World) -> None:
+    answer = full.client().post("/batches/1/pause", {"reason": "x"}, headers={"Origin": "http://["})
+    assert answer.status_code == 403
+    assert answer.headers["content-type"] == "application/problem+json"

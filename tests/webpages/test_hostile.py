@@ -163,3 +163,33 @@ def test_static_files_are_kept_by_browsers(site: Site) -> None:
 @pytest.mark.parametrize("name", ["README.md", "nothing.css", "..%2ftemplates%2fbase.html"])
 def test_nothing_else_is_served(site: Site, name: str) -> None:
     assert site.get(f"/static/{name}").status == 404
+
+
+LARGE = 2**63
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/batches/{LARGE}", f"/batches?before={LARGE}", f"/history?before={LARGE}"),
+        *(f"/transfers?before={LARGE}", f"/jobs/12?before_transfer={LARGE}", "/jobs/12.5"),
+        *(f"/quarantine/source_missing?before=1-{LARGE}", "/transfers?requested_by=%00"),
+    ],
+)
+def test_a_value_that_sql_cannot_hold_has_a_page(hostile: Site, path: str) -> None:
+    page = hostile.get(path)
+    # Then its form says what is wrong, or a page of its own does
+    assert page.status in {200, 404, 422}
+    assert page.status > 200 or "before:" in page.text or "requested_by:" in page.text
+    assert is_harmless(page)
+
+
+def test_an_id_is_read_as_the_api_reads_it(hostile: Site) -> None:
+    assert "/jobs/12" in hostile.get("/jobs/12.0").html
+    assert hostile.get("/jobs/12.0").status == 200
+
+
+def test_fields_that_sql_cannot_hold_are_refused(hostile: Site) -> None:
+    assert hostile.post("/batches", tags="\0").status == 422
+    assert hostile.post("/batches", user_ids=str(10**13)).status == 422
+    assert hostile.post("/batches/1/pause", reason="\0").status == 422

@@ -8,6 +8,7 @@ import typer
 
 from artifact_pipeline.domain.errors import NotFoundError
 from artifact_pipeline.domain.model.attempts import parse_attempts
+from artifact_pipeline.domain.model.bounded import MAX_ROW_ID, is_storable
 from artifact_pipeline.domain.model.selection import IdRange
 from artifact_pipeline.domain.model.timeline import timeline
 from artifact_pipeline.domain.model.transfer_filter import TransferFilter
@@ -31,8 +32,6 @@ _COLUMNS = (
     *("id", "job_id", "kind", "state", "run_id", "reason", "age", "direction", "attempts"),
     "requested_by",
 )
-_MAX_ID = 2**63 - 1
-"""Of a transfer."""
 
 
 def parse_queue(text: str) -> str:
@@ -87,7 +86,8 @@ def list_all(  # noqa: PLR0913 - an argument for each option
         typer.Option("--requested-by", metavar="USER", help="Requested by this user's id or name."),
     ] = None,
     before: Annotated[
-        int | None, typer.Option("--before", min=1, metavar="ID", help="Only smaller ids.")
+        int | None,
+        typer.Option("--before", min=1, max=MAX_ROW_ID, metavar="ID", help="Only smaller ids."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many, newest first.")] = 100,
     wide: WideOption = False,
@@ -96,6 +96,8 @@ def list_all(  # noqa: PLR0913 - an argument for each option
     """List transfers of all jobs that match every given filter, newest first."""
     from artifact_pipeline.worker.sql.transfers.lists import list_transfers  # noqa: PLC0415 - for the help
 
+    if not is_storable(requested_by or ""):
+        raise typer.BadParameter("--requested-by: it has a character that is no Unicode")
     filters = TransferFilter(
         states=frozenset(state or ()),
         kinds=frozenset(kind or ()),
@@ -123,7 +125,7 @@ def list_all(  # noqa: PLR0913 - an argument for each option
 @app.command("show")
 def show(
     transfer_id: Annotated[
-        int, typer.Argument(metavar="ID", min=1, max=_MAX_ID, help="As `list` shows it.")
+        int, typer.Argument(metavar="ID", min=1, max=MAX_ROW_ID, help="As `list` shows it.")
     ],
     *,
     as_json: JsonOption = False,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from artifact_pipeline.domain.model.batches import MAX_IN_FLIGHT, Batch, BatchMode, BatchPriority
+from artifact_pipeline.domain.model.bounded import MAX_ROW_ID
 from artifact_pipeline.domain.model.operator_actions import ActionName
 from artifact_pipeline.worker.cli.batch.controls import (
     BetweenOption,
@@ -62,7 +63,9 @@ app = group_app("Run many transfers again: preview, start, watch, pause, report.
 
 _COLUMNS = ("batch", "state", "members", "reason", "requested_at", "mode", "by")
 
-BatchArgument = Annotated[int, typer.Argument(min=1, metavar="BATCH", help="The batch's id.")]
+BatchArgument = Annotated[
+    int, typer.Argument(min=1, max=MAX_ROW_ID, metavar="BATCH", help="The batch's id.")
+]
 NotifyOption = Annotated[
     str | None,
     typer.Option("--notify", metavar="NAME", help="A target of events that hears of its end."),

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.batches import OF_LAST_TRANSFER, BatchFilter, Listed
+from artifact_pipeline.domain.model.jobs import MAX_ID, as_utc
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.selection import IdRange
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
@@ -51,7 +52,10 @@ def moment(text: str) -> datetime:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text}: use a moment such as 2026-01-31T18:00") from None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    try:
+        return as_utc(parsed)
+    except OverflowError:
+        raise typer.BadParameter(f"{text}: in UTC, its year is not 1 to 9999") from None
 
 
 JobsOption = Annotated[
@@ -63,7 +67,8 @@ RunsOption = Annotated[
     typer.Option("--run-id", parser=ids, metavar="IDS", help="As --job-id, of runs."),
 ]
 UsersOption = Annotated[
-    list[int] | None, typer.Option("--user-id", min=1, help="Whose jobs; repeatable.")
+    list[int] | None,
+    typer.Option("--user-id", min=1, max=MAX_ID, help="Whose jobs; repeatable."),
 ]
 KindsOption = Annotated[
     list[ArtifactKind] | None, typer.Option("--kind", metavar="KIND", help="Repeatable.")

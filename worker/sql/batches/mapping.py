@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, time
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Row
 
 from artifact_pipeline.domain.errors import InvalidRequestError
@@ -77,7 +78,13 @@ def as_filter(stored: Mapping[str, Any]) -> BatchFilter:
     """
     known = {name: value for name, value in stored.items() if name in BatchFilter.model_fields}
     reasons = [reason_of(code) for code in known.get("reasons", ())]
-    return BatchFilter.model_validate({**known, "reasons": list(dict.fromkeys(reasons))})
+    given = {**known, "reasons": list(dict.fromkeys(reasons))}
+    try:
+        return BatchFilter.model_validate(given)
+    except ValidationError as error:
+        # An older version took values that can fit nothing.
+        wrong = {each["loc"][0] for each in error.errors() if each["loc"]}
+        return BatchFilter.model_validate({n: v for n, v in given.items() if n not in wrong})
 
 
 def as_member(row: Row[Any]) -> Member:

@@ -79,5 +79,13 @@ def refuse_other_sites(method: str, headers: Headers) -> None:
     if site is not None and site not in _SAME:
         raise CrossSiteError(f"the request comes from another site ({site!r})")
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+    if origin is not None and _host_of(origin) != headers.get("host"):
         raise CrossSiteError("the request comes from another origin")
+
+
+def _host_of(origin: str) -> str | None:
+    """Return host and port; None if it is no origin."""
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None

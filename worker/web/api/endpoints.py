@@ -3,17 +3,17 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from artifact_pipeline.domain.model.bounded import Id, RowId
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.worker.web.access.csrf import HEADER, SAFE_METHODS
 from artifact_pipeline.worker.web.access.users import User
 from artifact_pipeline.worker.web.api.models.base import Answer, Request
-from artifact_pipeline.worker.web.api.models.jobs import Id
 from artifact_pipeline.worker.web.api.models.system import Role
 from artifact_pipeline.worker.web.errors import InvalidInputError
 from artifact_pipeline.worker.web.problems import invalid_input
@@ -21,7 +21,7 @@ from artifact_pipeline.worker.web.service import WebService
 
 PATH_PARAMETERS: Mapping[str, Any] = {
     "job_id": Id,
-    "batch_id": Annotated[int, Field(ge=1)],
+    "batch_id": RowId,
     "kind": ArtifactKind,
 }
 """The type of each parameter that a path can have."""

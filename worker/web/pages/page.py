@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -65,17 +65,16 @@ class Action:
 
 async def _answered(handle: Handler, visit: Visit) -> Response:
     try:
-        for name, value in visit.path.items():
-            _check(name, value)
-        return await handle(visit)
+        path = {name: _checked(name, value) for name, value in visit.path.items()}
+        return await handle(replace(visit, path=path))
     except Exception as error:  # noqa: BLE001 - a page says so, and the log has the frames
         return problem_page(visit, error)
 
 
-def _check(name: str, value: object) -> None:
-    """Raise UnknownPathError for a parameter that names nothing."""
+def _checked(name: str, value: object) -> object:
+    """Return the value of a parameter. Raises: UnknownPathError: it names nothing."""
     try:
-        TypeAdapter(_PARAMETERS[name]).validate_python(value)
+        return TypeAdapter[object](_PARAMETERS[name]).validate_python(value)
     except ValidationError:
         raise UnknownPathError(f"there is no such page: {name} {value!r}") from None
 

@@ -9,10 +9,12 @@ from pydantic import ValidationError
 from starlette.requests import Request as HttpRequest
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from artifact_pipeline.domain.model.bounded import is_storable
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.worker.web.access.users import User
 from artifact_pipeline.worker.web.api.models.base import Request
 from artifact_pipeline.worker.web.api.models.system import Role
+from artifact_pipeline.worker.web.errors import InvalidInputError
 from artifact_pipeline.worker.web.pages import frame
 from artifact_pipeline.worker.web.pages.links import Links
 from artifact_pipeline.worker.web.problems import invalid_input
@@ -113,7 +115,10 @@ def visit_of(request: HttpRequest, form: Mapping[str, str] | None = None) -> Vis
 
 
 async def form_of(request: HttpRequest) -> dict[str, str]:
-    """Read the fields of a form. Raises: HTTPException: it is too long, or none."""
+    """Read the fields of a form. Raises: InvalidInputError; HTTPException: it is too long."""
     limits = {"max_files": 0, "max_fields": _MAX_FIELDS, "max_part_size": _MAX_FIELD}
     async with request.form(**limits) as form:
-        return {name: value for name, value in form.multi_items() if isinstance(value, str)}
+        fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    if not all(map(is_storable, fields.values())):
+        raise InvalidInputError("a field has a NUL or a character that is no Unicode")
+    return fields

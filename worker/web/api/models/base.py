@@ -1,8 +1,12 @@
 """What all answers have in common."""
 
 from enum import StrEnum
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+from artifact_pipeline.domain.model.bounded import is_storable
 
 
 class Answer(BaseModel):
@@ -12,9 +16,19 @@ class Answer(BaseModel):
 
 
 class Request(BaseModel):
-    """What a client sends; an unknown field is an error."""
+    """What a client sends; an unknown field is an error, and so is a text that SQL cannot hold."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_stored(cls, given: Any) -> Any:  # noqa: ANN401 - whatever a client sends
+        for name, value in given.items() if isinstance(given, dict) else ():
+            if not _is_storable(value):
+                raise PydanticCustomError(
+                    "text", "{name}: it has a NUL or a character that is no Unicode", {"name": name}
+                )
+        return given
 
 
 class Part(StrEnum):
@@ -49,3 +63,11 @@ class Problem(Answer):
     status: int
     detail: str
     code: str
+
+
+def _is_storable(value: Any) -> bool:  # noqa: ANN401 - of JSON
+    if isinstance(value, dict):
+        return all(_is_storable(each) for pair in value.items() for each in pair)
+    if isinstance(value, list | tuple):
+        return all(map(_is_storable, value))
+    return not isinstance(value, str) or is_storable(value)

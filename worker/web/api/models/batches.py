@@ -17,12 +17,12 @@ from artifact_pipeline.domain.model.batches import (
     PreviewGroup,
     SkipReason,
 )
+from artifact_pipeline.domain.model.bounded import MAX_ROW_ID, Position, RowId
 from artifact_pipeline.domain.model.release_windows import MAX_ZONE
 from artifact_pipeline.worker.web.api.models.base import Answer, Request
 from artifact_pipeline.worker.web.api.models.jobs import Limit
 
-BatchId = Annotated[int, Field(ge=1)]
-Bytes = Annotated[ByteSize, Field(ge=0)]
+Bytes = Annotated[ByteSize, Field(ge=0, le=MAX_ROW_ID)]
 Hours = Annotated[str, Field(max_length=11)]
 Zone = Annotated[str, Field(min_length=1, max_length=MAX_ZONE)]
 Reason = Annotated[str, Field(min_length=1, max_length=300)]
@@ -31,7 +31,7 @@ Reason = Annotated[str, Field(min_length=1, max_length=300)]
 class BatchesQuery(Request):
     """Which batches. Attributes: `before` is `next` of the page before."""
 
-    before: BatchId | None = None
+    before: RowId | None = None
     limit: Limit = 50
 
 
@@ -127,7 +127,7 @@ class MembersQuery(Request):
     """Which members of the batch. Attributes: `after` is `next` of the page before."""
 
     outcome: Outcome | None = None
-    after: Annotated[int, Field(ge=0)] = 0
+    after: Position = 0
     limit: Limit = 100
 
 

@@ -7,10 +7,11 @@ from pydantic import Field
 
 from artifact_pipeline.domain.catalog.inventory import ArtifactState
 from artifact_pipeline.domain.model.artifacts import Scheme
+from artifact_pipeline.domain.model.bounded import Id, Position
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.web.api.models.base import Answer, Request
-from artifact_pipeline.worker.web.api.models.jobs import Id, Limit
+from artifact_pipeline.worker.web.api.models.jobs import Limit
 
 MAX_PREVIEW = 256 * 1024
 MemberName = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -77,7 +78,7 @@ class MembersQuery(ArtifactQuery):
     """
 
     contains: Annotated[str, Field(max_length=200)] = ""
-    after: Annotated[int, Field(ge=0)] = 0
+    after: Position = 0
     limit: Limit = 200
 
 

@@ -8,13 +8,13 @@ from pydantic import Field
 
 from artifact_pipeline.domain.model.artifacts import Scheme
 from artifact_pipeline.domain.model.attempts import AttemptEnd
+from artifact_pipeline.domain.model.bounded import Id, Position, RowId
 from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.web.api.models.base import Answer, Request
 
-Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Field(ge=1, le=200)]
 
 
@@ -205,8 +205,8 @@ class JobQuery(Request):
         before_transfer: `next_transfer` of the page before.
     """
 
-    after_run: Annotated[int, Field(ge=0, le=MAX_ID)] = 0
-    before_transfer: Annotated[int, Field(ge=1)] | None = None
+    after_run: Annotated[Position, Field(le=MAX_ID)] = 0
+    before_transfer: RowId | None = None
     limit: Limit = 100
 
 

@@ -5,11 +5,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from artifact_pipeline.domain.model.bounded import Id, RowId
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.web.api.models.base import Answer, Request
 from artifact_pipeline.worker.web.api.models.batches import Reason
-from artifact_pipeline.worker.web.api.models.jobs import Id, Limit, TransferNode
+from artifact_pipeline.worker.web.api.models.jobs import Limit, TransferNode
 
 
 class QuarantineGroup(Answer):
@@ -51,7 +52,7 @@ class QuarantineQuery(Request):
     reason: ReasonCode | None = None
     kind: ArtifactKind | None = None
     job_id: Id | None = None
-    before: Annotated[str, Field(pattern=r"^\d{1,20}-\d{1,20}$")] | None = None
+    before: Annotated[str, Field(pattern="^[0-9]{1,18}-[0-9]{1,18}$")] | None = None
     limit: Limit = 50
 
 
@@ -96,7 +97,7 @@ class QuarantineAction(Request):
 
     reason: Reason
     token: Annotated[str, Field(max_length=2_000)]
-    count: Annotated[int, Field(ge=1)]
+    count: RowId
 
 
 class QuarantineOutcome(Answer):

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
 
 from pydantic import Field
 
+from artifact_pipeline.domain.model.bounded import Id, RowId
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.tasks.dead_letters import DeadLetter
 from artifact_pipeline.worker.web.api.models.base import Answer, Missing, Request
-from artifact_pipeline.worker.web.api.models.jobs import Id, Limit
+from artifact_pipeline.worker.web.api.models.jobs import Limit
 from artifact_pipeline.worker.web.api.models.overview import Worker
 
 
@@ -102,7 +102,7 @@ class System(Answer):
 class TrailQuery(Request):
     """Which actions. Attributes: `before` is `next` of the page before."""
 
-    before: Annotated[int, Field(ge=1)] | None = None
+    before: RowId | None = None
     limit: Limit = 100
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from artifact_pipeline.domain.maintenance.pipeline_status import Phase
+from artifact_pipeline.domain.model.bounded import RowId
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
@@ -36,7 +37,7 @@ class TransfersQuery(Request):
     reason: ReasonCode | None = None
     requested_by: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     ended_within: Annotated[int, Field(ge=1, le=_YEAR)] | None = None
-    before: Annotated[int, Field(ge=1)] | None = None
+    before: RowId | None = None
     limit: Limit = 50
 
 
