@@ -32,6 +32,7 @@ from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.arguments import JobArguments, NoArguments, RunArguments, bind
 from artifact_pipeline.tasks.current_trace import in_current_trace
 from artifact_pipeline.tasks.hand_on import queue_taken_from
+from artifact_pipeline.tasks.own_workspace import for_own_workspace
 from artifact_pipeline.tasks.publish import ask_if_drained, publish_of_jobs
 from artifact_pipeline.tasks.receipt import workspace_of_message
 from artifact_pipeline.tasks.routing import BATCH_HEADER, DELAY_HEADER, RECORDED_HEADER
@@ -102,7 +103,7 @@ class PipelineTask(Task):  # type: ignore[type-arg]  # generic in the stubs alon
         ensure_configured(app)
         ids = bind_arguments(self.arguments, args, kwargs)
         check_options(self.name, options)
-        options = in_current_trace(self.name, _with_delay(options))
+        options = in_current_trace(self.name, _with_delay(for_own_workspace(self.name, options)))
         return super().apply_async((), ids, **options)
 
     def chunks(self, *_: Any, **__: Any) -> NoReturn:  # noqa: ANN401 - Celery's signature

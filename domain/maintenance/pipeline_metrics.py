@@ -130,6 +130,7 @@ class DatabaseMetrics:
         quarantined: transfers by their reason.
         quarantined_recently: the same, of the last hour alone.
         batches: by their state.
+        releasing: running batches that may release members now, by their hours.
         open_breakers: how many are open, by what they guard.
         unverified: transfers that ended after a write of unknown outcome.
         workspaces: those with a name that have due transfers.
@@ -146,6 +147,7 @@ class DatabaseMetrics:
     quarantined: Mapping[str, int] = field(default_factory=dict)
     quarantined_recently: Mapping[str, int] = field(default_factory=dict)
     batches: Mapping[str, int] = field(default_factory=dict)
+    releasing: int = 0
     open_breakers: Mapping[str, int] = field(default_factory=dict)
     unverified: int = 0
     workspaces: Mapping[str, DueInWorkspace] = field(default_factory=dict)

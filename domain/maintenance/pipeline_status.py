@@ -94,6 +94,7 @@ class ActiveBatch:
     Attributes:
         released: the part of its members that were turned into transfers, from 0 to 1.
         in_flight: members whose transfer is active.
+        rests_until: when its hours begin; None if it may release members now, or is paused.
     """
 
     id: int
@@ -102,6 +103,7 @@ class ActiveBatch:
     released: float
     in_flight: int
     started_at: datetime
+    rests_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, urlsplit
@@ -30,6 +31,7 @@ class Endpoint:
     path: str = ""
 
     @classmethod
+    @lru_cache
     def of(cls, url: str) -> Self:
         """Return the endpoint that a URL spells, however it does.
 

@@ -37,17 +37,18 @@ class LeaseKeeper:
         self._transfers = transfers
         self._claim = claim
         self._upload_id = claim.upload_id
-        self._ended = threading.Event()
         self._lost: LeaseLostError | None = None
         since = time.monotonic() if claimed_at is None else claimed_at
         self._expires = since + claim.lease.total_seconds()
+
+    def __enter__(self) -> Self:
+        # Not before: most keepers share one thread, and making another costs a third of a record.
+        self._ended = threading.Event()
         # Its lines in the log are of the attempt as well.
         context = copy_context()
         self._thread = threading.Thread(
             target=context.run, args=(self._renew_until_ended,), daemon=True
         )
-
-    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -1,13 +1,20 @@
 """RabbitMQ with quorum queues, by TLS; `make brokers` runs it without."""
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from artifact_pipeline.domain.errors import BrokerRefusedError
+from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.routing import CONFIGS, RESULTS
 from artifact_pipeline.worker.diagnosis.broker import fail_fast_app, reach_broker
+from artifact_pipeline.worker.messages.amqp_channel import Channel
+from artifact_pipeline.worker.messages.unanswered_queues import UnansweredQueues
 from tests.brokers.scenario import assert_commands_answer, scene
 from tests.cli.commands import Command
+from tests.deployments.rabbitmq_server import RabbitMq
 from tests.deployments.tls import Authority
 from tests.faults.brokers import Place, RabbitMqBroker
 
@@ -35,3 +42,62 @@ def test_a_worker_follows_a_cut_and_refuses_hostile_messages(
         assert {"configs", "results"} <= {letter["queue"] for letter in letters}
         assert artifacts("messages", "discard", "--all").status == 0
         assert artifacts("messages", "list", "--json").json == []
+
+
+def test_a_queue_that_has_lost_its_log_is_left_out_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a broker that was killed before the name of a new queue was on its disk
+    with RabbitMq(tmp_path / "broker") as server:
+        app = make_app(server.broker)
+        app.amqp.queues.select([CONFIGS, RESULTS])
+        _declare(app, RESULTS)
+        server.kill()
+        [names] = server.log.parent.glob("mnesia/*/quorum/*/names.dets")
+        names.unlink()
+        server.start()
+        _declare(app, CONFIGS)
+        unanswered = UnansweredQueues(app, patience=0, answers_within=3)
+        monkeypatch.setattr(Channel, "unanswered", unanswered, raising=False)
+        received: list[Any] = []
+        # When a worker consumes it, and consumes all its queues again after it has reconnected
+        stuck = server.connect()
+        with pytest.raises(TimeoutError):
+            _channel(stuck).basic_consume(RESULTS, callback=received.append)
+        stuck.collect()
+        with server.connect() as connection:
+            channel = _channel(connection)
+            for queue in (CONFIGS, RESULTS):
+                channel.basic_consume(queue, callback=received.append)
+
+            def has_received(count: int) -> bool:
+                unanswered.resume()
+                with suppress(TimeoutError):
+                    connection.drain_events(timeout=0.1)
+                return len(received) == count
+
+            # Then the other queue is consumed at once, and this one when it was replaced
+            _send(app, CONFIGS)
+            server.wait_until(lambda: has_received(1))
+            server.wait_until(lambda: has_received(1) and _consumers(channel, RESULTS) > 0)
+            _send(app, RESULTS)
+            server.wait_until(lambda: has_received(2))
+
+
+def _declare(app: Any, queue: str) -> None:
+    with app.connection_for_write() as connection:
+        app.amqp.queues[queue](connection.default_channel).declare()
+
+
+def _channel(connection: Any) -> Channel:
+    connection.Channel = Channel
+    channel: Channel = connection.channel()
+    return channel
+
+
+def _send(app: Any, queue: str) -> None:
+    app.send_task("artifacts.upload_job_config", kwargs={"job_id": 1}, queue=queue)
+
+
+def _consumers(channel: Any, queue: str) -> int:
+    return int(channel.queue_declare(queue, passive=True).consumer_count)

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import ColumnElement, Engine, func, insert, text
@@ -46,7 +47,14 @@ def transfer(state: TransferState, **changes: Any) -> dict[str, Any]:
     }
 
 
-def batch(state: str, started_at: ColumnElement[Any]) -> dict[str, Any]:
+def hours(begin: int, end: int) -> dict[str, str]:
+    """Hours of a batch, in minutes from now, in a zone that is not the database's."""
+    now = datetime.now(ZoneInfo("Asia/Kolkata"))
+    begins, ends = (f"{now + timedelta(minutes=minutes):%H:%M}" for minutes in (begin, end))
+    return {"release_hours": f"{begins}-{ends}", "release_zone": "Asia/Kolkata"}
+
+
+def batch(state: str, started_at: ColumnElement[Any], **hours: str) -> dict[str, Any]:
     return {
         "id": 7,
         "requested_by": "ada",
@@ -55,6 +63,7 @@ def batch(state: str, started_at: ColumnElement[Any]) -> dict[str, Any]:
         "state": state,
         "requested_at": started_at,
         "started_at": started_at,
+        **hours,
     }
 
 
@@ -69,7 +78,7 @@ AMISS: dict[str, list[tuple[Any, dict[str, Any]]]] = {
         (WorkspaceFailureRow, {"endpoint": "workspace of a", "failures": 1, "failed_at": ago(1)})
     ],
     "batch stands still": [
-        (BatchRow, batch("running", ago(31))),
+        (BatchRow, batch("running", ago(31), **hours(-40, 40))),
         (
             TransferRow,
             transfer(TransferState.DONE, finished_at=ago(31), batch_id=7),
@@ -86,6 +95,8 @@ WELL: list[list[tuple[Any, dict[str, Any]]]] = [
     [(WorkspaceFailureRow, {"endpoint": "workspace of a", "failures": 1, "failed_at": ago(6)})],
     [(BatchRow, batch("running", ago(29)))],
     [(BatchRow, batch("paused", ago(31)))],
+    [(BatchRow, batch("running", ago(31), **hours(5, 60)))],
+    [(BatchRow, batch("running", ago(31), **hours(-5, 60)))],
     [
         (BatchRow, batch("running", ago(31))),
         (TransferRow, transfer(TransferState.DONE, finished_at=ago(1), batch_id=7)),

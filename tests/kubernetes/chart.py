@@ -26,17 +26,27 @@ NEEDED: dict[str, Any] = {
 SCALED = {**NEEDED, "keda": {"enabled": True}}
 
 
-def run_helm(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run Helm with nothing of this machine's own configuration."""
+def run_helm(*arguments: str, values: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run Helm with nothing of this machine's own configuration.
+
+    Args: `values`: a file of values, if `--values -` reads one.
+    """
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
     return subprocess.run(
-        [helm(), *arguments], env=environment, capture_output=True, text=True, check=False
+        [helm(), *arguments],
+        input=values,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 def template(values: Mapping[str, Any]) -> "subprocess.CompletedProcess[str]":
-    sets = [f"--set-json={name}={json.dumps(value)}" for name, value in values.items()]
-    return run_helm("template", RELEASE, str(CHART), *sets)
+    """Render with a file of values: Helm reads its numbers otherwise than those of `--set`."""
+    return run_helm(
+        "template", RELEASE, str(CHART), "--values", "-", values=yaml.safe_dump(dict(values))
+    )
 
 
 def render(values: Mapping[str, Any]) -> list[dict[str, Any]]:

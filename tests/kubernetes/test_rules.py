@@ -101,9 +101,16 @@ class TestEveryPod:
 
     @every_pod
     def test_its_settings_are_those_of_all(self, name: str) -> None:
-        values = {**NEEDED, "settings": {**NEEDED["settings"], "ARTIFACTS_AUDIT": True}}
+        others = {
+            "ARTIFACTS_AUDIT": True,
+            "ARTIFACTS_PART_SIZE": 16_777_216,
+            "ARTIFACTS_RETRY_SECONDS": 0.5,
+        }
+        values = {**NEEDED, "settings": {**NEEDED["settings"], **others}}
         given = environment(pods(values)[name])
         assert given["ARTIFACTS_AUDIT"] == "true"
+        assert given["ARTIFACTS_PART_SIZE"] == "16777216"
+        assert given["ARTIFACTS_RETRY_SECONDS"] == "0.5"
         assert given["ARTIFACTS_BUCKET"] == "artifacts"
 
     def test_no_secret_is_made(self) -> None:

@@ -23,7 +23,11 @@ from tests.sql.status_steps import Rows
 pytestmark = pytest.mark.processes
 
 MINUTE = timedelta(minutes=1)
-GRANT = "GRANT SELECT (state, next_attempt_at, kind, batch_id) ON transfers TO"
+WITH_ZONE = """
+ALTER TABLE transfers
+ALTER next_attempt_at TYPE timestamptz USING next_attempt_at AT TIME ZONE 'utc'
+"""
+GRANT = "GRANT SELECT (state, next_attempt_at, kind, batch_id, workspace) ON transfers TO"
 
 
 def queries() -> dict[str, str]:
@@ -41,9 +45,11 @@ def rows(postgres_url: str) -> Iterator[Rows]:
     engine.dispose()
 
 
+@pytest.mark.parametrize("has_zone", [False, True], ids=["timestamp", "timestamptz"])
 def test_a_worker_is_scaled_by_what_is_due_or_running_of_its_queues(
-    rows: Rows, postgres_url: str
+    fresh_postgres_url: str, *, has_zone: bool
 ) -> None:
+    rows = Rows(make_engine(fresh_postgres_url))
     # Given one transfer of each kind in each state, of a batch and of none
     batch = add_batch(rows, "running")
     expected: Counter[str] = Counter()
@@ -57,13 +63,22 @@ def test_a_worker_is_scaled_by_what_is_due_or_running_of_its_queues(
             for ended in (TransferState.DONE, TransferState.QUARANTINED):
                 rows.add(ended, finished_at=MINUTE, **values)
             rows.add(TransferState.WAITING, next_attempt_at=-MINUTE, **values)
+            # And one that only a worker of another host can do
+            rows.add(TransferState.REQUESTED, next_attempt_at=MINUTE, workspace="a", **values)
             expected[queue_of(kind) if batch_id is None else BATCHES] += 3
-    # When a role asks that may read these columns alone
-    with role(postgres_url) as url:
+    # And a column of either type
+    if has_zone:
+        with rows.engine.begin() as owner:
+            owner.execute(text(WITH_ZONE))
+    # When a role of another time zone asks, which may read these columns alone
+    with role(fresh_postgres_url) as url:
         with rows.engine.begin() as owner:
             owner.execute(text(f"{GRANT} {make_url(url).username}"))
-        with psycopg.connect(url.replace("+psycopg", "")) as scaler:
+        with psycopg.connect(
+            url.replace("+psycopg", ""), options="-c timezone=Asia/Tokyo"
+        ) as scaler:
             found = {name: _number(scaler, query) for name, query in queries().items()}
+    rows.engine.dispose()
     # Then
     assert found == dict(expected)
     assert set(found) == set(WORKERS) - {"upkeep"}

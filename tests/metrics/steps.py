@@ -91,9 +91,9 @@ def ended(
     rows.add(TransferState.DONE, finished_at=ago, claimed_at=claimed, **given)
 
 
-def add_batch(rows: Rows, state: str) -> int:
+def add_batch(rows: Rows, state: str, **given: str) -> int:
     with rows.engine.begin() as connection:
-        values = {"requested_by": "ada", "reason": "any", "filter": {}, "state": state}
+        values = {"requested_by": "ada", "reason": "any", "filter": {}, "state": state, **given}
         made = insert(BatchRow).values(**values, requested_at=rows.now).returning(BatchRow.id)
         return int(connection.execute(made).scalar_one())
 

@@ -121,7 +121,13 @@ def refuse_a_message(world: World) -> None:
 
 
 def start_a_batch(world: World) -> None:
-    add_batch(world.rows, "running")
+    add_batch(world.rows, "running", **hours(world, -2, 2))
+
+
+def hours(world: World, begin: int, end: int) -> dict[str, str]:
+    """The hours of a batch, from so many hours after now to so many."""
+    begins, ends = (f"{world.rows.now + number * HOUR:%H:%M}" for number in (begin, end))
+    return {"release_hours": f"{begins}-{ends}", "release_zone": "UTC"}
 
 
 def doubt_a_write(world: World) -> None:
@@ -174,6 +180,7 @@ def test_every_alert_has_a_test() -> None:
 
 
 def test_nothing_fires_while_nothing_is_wrong(world: World, tmp_path: Path) -> None:
+    add_batch(world.rows, "running", **hours(world, 2, 4))  # outside its hours it waits on purpose
     found = world.scrape()
     evaluate(tmp_path, found, found, "count by (alertname) (ALERTS)", [])
 

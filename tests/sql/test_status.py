@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert, text
+from sqlalchemy import Engine, event, insert, text, update
 
 from artifact_pipeline.domain.maintenance.pipeline_status import WINDOWS, DatabaseStatus, Phase
 from artifact_pipeline.domain.model.batches import BatchState
@@ -12,7 +12,7 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.sql.status import SqlStatus
-from artifact_pipeline.worker.sql.tables import EndpointRow
+from artifact_pipeline.worker.sql.tables import BatchRow, EndpointRow
 from tests.sql.batch_steps import History
 from tests.sql.status_steps import OUTSTANDING, Rows
 from tests.sql.steps import Statements
@@ -137,12 +137,24 @@ def test_active_batches_are_shown_with_their_progress(rows: Rows) -> None:
     made.batches.pause(paused)
     made.batches.cancel(ended)
     made.release(running, limit=2)
+    _give_hours(rows, running, begin=1, end=2)
+    _give_hours(rows, paused, begin=1, end=2)
     # When
     first, second = read(rows.engine).batches
     # Then the newest is first
     assert (first.id, first.state, first.members) == (running, BatchState.RUNNING, 4)
     assert (first.released, first.in_flight) == (0.5, 2)
     assert (second.id, second.state, second.released) == (paused, BatchState.PAUSED, 0.0)
+    assert first.rests_until is not None
+    assert timedelta(0) < first.rests_until - rows.now <= timedelta(hours=1)
+    assert second.rests_until is None
+
+
+def _give_hours(rows: Rows, batch_id: int, *, begin: int, end: int) -> None:
+    begins, ends = (f"{rows.now + timedelta(hours=hours):%H:%M}" for hours in (begin, end))
+    mine = update(BatchRow).where(BatchRow.id == batch_id)
+    with rows.engine.begin() as connection:
+        connection.execute(mine.values(release_hours=f"{begins}-{ends}", release_zone="UTC"))
 
 
 def test_active_transfers_are_counted_by_their_requester(rows: Rows) -> None:

@@ -3,13 +3,19 @@
 from datetime import UTC, datetime
 
 import pytest
+from celery import Celery
 
 from artifact_pipeline.domain.errors import ConfigurationError, InvalidRequestError
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferState
 from artifact_pipeline.domain.model.workspaces import MAX_WORKSPACE, workspace_name
-from artifact_pipeline.tasks.own_workspace import NAME_VARIABLE, requested_workspace
+from artifact_pipeline.tasks.app import configured, producing_with
+from artifact_pipeline.tasks.own_workspace import (
+    NAME_VARIABLE,
+    for_own_workspace,
+    requested_workspace,
+)
 from artifact_pipeline.tasks.receipt import bare_request, workspace_of_message
 from artifact_pipeline.tasks.routing import (
     WORKSPACE_HEADER,
@@ -17,6 +23,7 @@ from artifact_pipeline.tasks.routing import (
     queues_of_workspace,
     workspace_of_queue,
 )
+from artifact_pipeline.tasks.uploads import upload_job_config
 from artifact_pipeline.worker.lifecycle.queues import refusal_of
 
 NOW = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
@@ -93,6 +100,48 @@ def test_a_bare_message_is_for_the_workspace_of_its_header_or_queue() -> None:
         request = bare_request(each, (), ids, queue)
         assert request is not None
         assert request.workspace == expected
+
+
+@pytest.mark.parametrize(
+    ("task", "queue"),
+    [
+        ("artifacts.upload_run_results", "results.host-a"),
+        ("artifacts.download_job_config", "configs.host-a"),
+        ("artifacts.upload_job", "configs.host-a"),
+        ("artifacts.download_job", None),
+    ],
+)
+def test_a_task_that_is_sent_is_for_the_workspace_of_its_producer(
+    monkeypatch: pytest.MonkeyPatch, task: str, queue: str | None
+) -> None:
+    # Given a producer without the setting, and one with it
+    monkeypatch.delenv(NAME_VARIABLE, raising=False)
+    assert for_own_workspace(task, {"priority": 3}) == {"priority": 3}
+    monkeypatch.setenv(NAME_VARIABLE, "host-a")
+    # When
+    options = for_own_workspace(task, {"headers": {"a": 1}})
+    # Then
+    assert options["headers"] == {"a": 1, WORKSPACE_HEADER: "host-a"}
+    assert options.get("queue") == queue
+    # And what has its place already keeps it, as does what needs no workspace
+    for given in ({"queue": "results"}, {"retries": 1}, {"headers": {WORKSPACE_HEADER: "host-b"}}):
+        assert for_own_workspace(task, given) is given
+    assert for_own_workspace("artifacts.dispatch", {}) == {}
+
+
+def test_a_task_of_a_producer_with_a_workspace_is_sent_to_its_queue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given
+    monkeypatch.setenv(NAME_VARIABLE, "host-a")
+    app = configured(Celery("producer", set_as_current=False), "memory://")
+    # When
+    with producing_with(app):
+        upload_job_config.delay(job_id=12)
+    # Then
+    with app.connection_for_read() as connection:
+        message = connection.SimpleQueue("configs.host-a").get(timeout=1)
+    assert message.headers[WORKSPACE_HEADER] == "host-a"
 
 
 def test_a_worker_listens_only_to_queues_of_its_workspace() -> None:

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -41,15 +41,18 @@ class FakeWorker:
     transfers: SqlTransfers
     fails: bool = False
     works: bool = True
+    has_given_up: bool = False
+    started: int = 0
     stopped: list[bool] = field(default_factory=list)
+    while_it_stops: Callable[[], object] = lambda: None
 
     def start(self) -> None:
-        """There is nothing to start."""
+        self.started += 1
 
     def restart_ended(self) -> str | None:
-        claim = self.works and self.transfers.claim(
-            CONFIG, Direction.UPLOAD, "a", owner="w", lease=HOUR
-        )
+        if not self.works or self.transfers.latest(CONFIG, Direction.UPLOAD) is None:
+            return None
+        claim = self.transfers.claim(CONFIG, Direction.UPLOAD, "a", owner="w", lease=HOUR)
         if claim and self.fails:
             self.transfers.quarantine(claim, SourceMissingError())
         elif claim:
@@ -58,6 +61,7 @@ class FakeWorker:
 
     def stop(self, *, interrupts: bool) -> None:
         self.stopped.append(interrupts)
+        self.while_it_stops()
 
 
 @pytest.fixture
@@ -74,6 +78,8 @@ class Scene:
     worker: FakeWorker
     said: list[str] = field(default_factory=list)
     dispatches: list[str] = field(default_factory=list)
+    messages: list[int] = field(default_factory=list)
+    """How many messages are in its queues, at each look; then none."""
 
     @property
     def named(self) -> SqlNamedWorkspaces:
@@ -87,6 +93,7 @@ class Scene:
             worker=self.worker,
             drain_timeout=drain_timeout,
             ask_for_dispatch=lambda: self.dispatches.append("asked"),
+            count_messages=lambda: self.messages.pop(0) if self.messages else 0,
             forget_queues=lambda: self.dispatches.append("forgotten"),
             say=self.said.append,
         )
@@ -166,6 +173,58 @@ class TestAgent:
         )
         (kept,) = scene.named.all()
         assert (kept.active, len(kept.ids)) == (1, 1)
+
+    def test_messages_that_no_worker_has_taken_yet_are_waited_for(self, scene: Scene) -> None:
+        # Given bare messages, of which SQL knows nothing
+        scene.messages = [2, 1]
+        # When, then
+        assert scene.agent().run((sys.executable, "-c", "pass")) == 0
+        assert scene.messages == []
+        assert "drains: 2 messages wait in its queues" in scene.said
+
+    def test_messages_that_stay_are_left_and_their_queues_are_kept(self, scene: Scene) -> None:
+        scene.messages = [1] * 9
+        assert scene.agent(drain_timeout=0).run((sys.executable, "-c", "pass")) == SOMETHING_LEFT
+        assert scene.said[-1].startswith(
+            "left of the workspace sim-1: 1 messages wait in its queue"
+        )
+        assert "forgotten" not in scene.dispatches
+        assert len(scene.named.all()) == 1
+
+    def test_what_is_asked_for_while_its_worker_stops_is_done_too(self, scene: Scene) -> None:
+        # Given a request that comes after the last look
+        worker = scene.worker
+
+        def ask() -> None:
+            worker.while_it_stops = lambda: None
+            scene.request()
+
+        worker.while_it_stops = ask
+        # When, then the worker is started again for it
+        assert scene.agent().run((sys.executable, "-c", "pass")) == 0
+        assert (worker.started, worker.stopped) == (2, [False, False])
+        stored = worker.transfers.latest(CONFIG, Direction.UPLOAD)
+        assert stored is not None
+        assert stored.state is TransferState.DONE
+
+    def test_a_request_after_all_looks_is_left(self, scene: Scene) -> None:
+        # Given one that comes when SQL has been asked for the last time
+        agent = scene.agent()
+        of_looks = iter([False, True])
+
+        def count() -> int:
+            if next(of_looks, False):
+                scene.request()
+            return 0
+
+        object.__setattr__(agent, "count_messages", count)
+        # When
+        assert agent.run((sys.executable, "-c", "pass")) == SOMETHING_LEFT
+        assert "1 transfers are not done" in scene.said[-1]
+
+    def test_a_worker_with_wrong_settings_ends_it(self, scene: Scene) -> None:
+        scene.worker.has_given_up = True
+        assert scene.agent().run() == os.EX_CONFIG
 
     def test_the_status_of_the_command_comes_first(self, scene: Scene) -> None:
         assert scene.agent().run(EXITS_WITH_3) == 3

@@ -7,7 +7,7 @@ import pytest
 from artifact_pipeline.domain.errors import SourceChangedError, SourceMissingError, TransferError
 from artifact_pipeline.worker.workspace import Workspace
 from artifact_pipeline.worker.workspace.enclosure import Enclosure, Stamp
-from artifact_pipeline.worker.workspace.files import CHUNK, FileSource, read
+from artifact_pipeline.worker.workspace.files import CHUNK, HELD, FileSource, read
 from tests.workspace.trees import LOGS, all_of, descriptors, link, plant
 
 
@@ -121,8 +121,21 @@ def test_a_growing_log_is_not_followed(workspace: Workspace, logs: Path) -> None
     assert len(received) == 2
 
 
+@pytest.mark.parametrize("change", [grow, rewrite_and_put_the_time_back, replace, remove])
+def test_a_small_file_stays_as_it_was_looked_at(
+    workspace: Workspace, logs: Path, change: Callable[[Path], None]
+) -> None:
+    logs.write_bytes(b"0" * HELD)
+    source = workspace.source(LOGS)
+
+    change(logs)
+
+    assert all_of(source) == all_of(source) == b"0" * HELD
+    assert source.exact_size == HELD
+
+
 def test_no_error_tells_a_path(workspace: Workspace, logs: Path) -> None:
-    logs.write_bytes(b"line")
+    logs.write_bytes(bytes(HELD + 1))
     source = workspace.source(LOGS)
     logs.unlink()
 
@@ -140,7 +153,8 @@ def test_no_error_tells_a_path(workspace: Workspace, logs: Path) -> None:
 
 def test_a_directory_on_the_way_that_becomes_a_link_is_not_followed(root: Path) -> None:
     # Given: a source below a directory
-    plant(root, {"job_12/sub/run.log": b"mine", "job_13/run.log": b"another job's"})
+    mine, other = bytes(HELD + 1), b"another job's"
+    plant(root, {"job_12/sub/run.log": mine, "job_13/run.log": other})
     source = FileSource(LOGS, Enclosure(root, "job_12"), "sub/run.log")
 
     # When: the directory becomes a link to another job's

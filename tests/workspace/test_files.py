@@ -15,7 +15,7 @@ from artifact_pipeline.domain.errors import (
     SourceUnreadableError,
 )
 from artifact_pipeline.worker.workspace import Workspace
-from artifact_pipeline.worker.workspace.files import CHUNK
+from artifact_pipeline.worker.workspace.files import CHUNK, HELD
 from tests.workspace.trees import LOGS, all_of, link, plant
 
 
@@ -144,7 +144,7 @@ def test_a_file_that_may_not_be_read_is_unreadable(
 def test_an_error_that_is_not_known_passes(
     workspace: Workspace, logs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logs.write_bytes(b"line")
+    logs.write_bytes(bytes(HELD + 1))
     source = workspace.source(LOGS)
     refuse_to_open(monkeypatch, logs.name, errno.EIO)
 

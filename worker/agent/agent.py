@@ -7,12 +7,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event
 from typing import Protocol
 
-from artifact_pipeline.domain.errors import PipelineError, SqlUnavailableError
+from artifact_pipeline.domain.errors import PipelineError
 from artifact_pipeline.tasks.own_workspace import NAME_VARIABLE
 from artifact_pipeline.worker.sql.named_workspaces import LeftWork, SqlNamedWorkspaces
 
@@ -32,6 +32,9 @@ class Worker(Protocol):
     """The worker of the agent."""
 
     def start(self) -> None: ...
+
+    @property
+    def has_given_up(self) -> bool: ...
 
     def restart_ended(self) -> str | None: ...
 
@@ -77,6 +80,7 @@ class Agent:
         worker: does its work.
         drain_timeout: seconds to wait for its work to be done, at the end.
         ask_for_dispatch: has waiting transfers published now.
+        count_messages: returns how many wait in the workspace's queues.
         forget_queues: removes the workspace's queues from the broker.
         say: tells the user what happens.
     """
@@ -87,6 +91,7 @@ class Agent:
     worker: Worker
     drain_timeout: float
     ask_for_dispatch: Callable[[], None]
+    count_messages: Callable[[], int]
     forget_queues: Callable[[], None]
     say: Callable[[str], None]
     stops: Stops = field(default_factory=Stops)
@@ -106,16 +111,19 @@ class Agent:
             self.say(f"serves the workspace {self.name} ({self.workspace_id})")
             status = self._follow(command) if command else self._wait()
             left = self._drain(started_at)
-            self.worker.stop(interrupts=bool(left.active))
+        if not left and not self._unregister():
+            left = self._look(started_at)
         if left:
             self.say(_left(left, self.name))
             return status or SOMETHING_LEFT
-        self._unregister()
+        self.say(f"everything of the workspace {self.name} is stored")
         return status
 
     def _wait(self) -> int:
         while not self.stops.asked.wait(_POLL_SECONDS):
             self._look_after_worker()
+            if self.worker.has_given_up:
+                return os.EX_CONFIG
         return 0
 
     def _follow(self, command: Sequence[str]) -> int:
@@ -144,17 +152,33 @@ class Agent:
             self.say(said)
 
     def _drain(self, since: datetime) -> LeftWork:
-        """Wait until nothing is active, or the time is over; return what is left."""
+        """Stop the worker once nothing waits, or the time is over; return what is left."""
         until = time.monotonic() + self.drain_timeout
         self._hasten()
         left = self._look(since)
-        if left.active:
-            self.say(f"drains: {left.active} transfers are not done")
-        while left.active and time.monotonic() < until and not self.stops.hurry.is_set():
+        if left.is_waiting:
+            self.say(f"drains: {_waiting(left)}")
+        while True:
+            left = self._wait_for_work(left, since, until)
+            self.worker.stop(interrupts=left.is_waiting)
+            is_over = left.is_waiting
+            # Something may have been asked for meanwhile, and what the worker had taken and not
+            # begun is in its queues again.
+            left = self._look(since)
+            if is_over or not left.is_waiting:
+                return left
+            self.worker.start()
+
+    def _wait_for_work(self, left: LeftWork, since: datetime, until: float) -> LeftWork:
+        while left.is_waiting and time.monotonic() < until and self._can_continue:
             self._look_after_worker()
             self.stops.hurry.wait(_POLL_SECONDS)
             left = self._look(since)
         return left
+
+    @property
+    def _can_continue(self) -> bool:
+        return not (self.stops.hurry.is_set() or self.worker.has_given_up)
 
     def _hasten(self) -> None:
         """Try at once what waits for a later attempt: its files may be gone by then."""
@@ -165,26 +189,35 @@ class Agent:
             logger.warning("waiting transfers keep their time: %s", error)
 
     def _look(self, since: datetime) -> LeftWork:
+        """Return what is left. Messages count: SQL knows of a bare one once a worker has it."""
         try:
-            return self.workspaces.left(self.name, since)
-        except SqlUnavailableError as error:
+            left = self.workspaces.left(self.name, since)
+            return replace(left, messages=self.count_messages())
+        except PipelineError as error:
             logger.warning("it is not known what is left: %s", error)
             return _UNKNOWN
 
-    def _unregister(self) -> None:
+    def _unregister(self) -> bool:
+        """Forget the workspace; return False if it was not there, or has got work meanwhile."""
         try:
-            if self.workspaces.unregister(self.name, self.workspace_id):
-                self.forget_queues()
+            if not self.workspaces.unregister(self.name, self.workspace_id):
+                return False
+            self.forget_queues()
         except PipelineError as error:
             self.say(f"the workspace {self.name} stays known: {error}")
-            return
-        self.say(f"everything of the workspace {self.name} is stored")
+        return True
+
+
+def _waiting(left: LeftWork) -> str:
+    if left.active:
+        return f"{left.active} transfers are not done, and wait for this directory"
+    return f"{left.messages} messages wait in its queues"
 
 
 def _left(left: LeftWork, name: str) -> str:
     parts: list[str] = []
-    if left.active:
-        parts.append(f"{left.active} transfers are not done, and wait for this directory")
+    if left.is_waiting:
+        parts.append(_waiting(left))
     if left.quarantined:
         parts.append(f"{left.quarantined} were given up: artifacts quarantine list")
     return f"left of the workspace {name}: {'; '.join(parts)}"

@@ -16,6 +16,9 @@ from artifact_pipeline.worker.embedded import lifeline
 _SOFT_SECONDS = 5
 """How long interrupted transfers may take to end in order."""
 _LONGEST_PAUSE_SECONDS = 60.0
+_WRONG = 1
+"""The exit status of a worker that ends because of wrong settings."""
+_MOST_WRONG = 3
 
 
 def worker_arguments(name: str, concurrency: int, pool: str) -> list[str]:
@@ -44,6 +47,12 @@ class AgentWorker:
         self._process: subprocess.Popen[Any] | None = None
         self._pause = 1.0
         self._due_at = 0.0
+        self._wrong = 0
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether it ended three times in a row with the status of wrong settings."""
+        return self._wrong >= _MOST_WRONG
 
     def start(self) -> None:
         # Another session: a terminal's Ctrl-C is to end the command first, and the worker last.
@@ -55,10 +64,13 @@ class AgentWorker:
         The pauses grow: what ends it, such as a wrong setting, may last.
         """
         status = None if self._process is None else self._process.poll()
-        if self._process is None or status is None:
+        if self._process is None or status is None or self.has_given_up:
             return None
         now = time.monotonic()
         if not self._due_at:
+            self._wrong = self._wrong + 1 if status == _WRONG else 0
+            if self._wrong >= _MOST_WRONG:
+                return "its worker does not start: see its lines above, and correct the setting"
             self._due_at = now + self._pause
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
             return f"its worker has ended with status {status}, and is started again"

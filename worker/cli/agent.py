@@ -68,8 +68,11 @@ def _run(
     drain_timeout: float,
     of_worker: tuple[int, str],
 ) -> int:
-    from artifact_pipeline.tasks.forget_queues import forget_queues  # noqa: PLC0415 - for the help
-    from artifact_pipeline.tasks.publish import ask_for_dispatch  # noqa: PLC0415 - the same
+    from artifact_pipeline.tasks.publish import ask_for_dispatch  # noqa: PLC0415 - for the help
+    from artifact_pipeline.tasks.workspace_queues import (  # noqa: PLC0415 - the same
+        count_messages,
+        forget_queues,
+    )
     from artifact_pipeline.worker.agent.agent import Agent  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.agent.registration import register  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.agent.worker_process import (  # noqa: PLC0415 - the same
@@ -89,6 +92,7 @@ def _run(
         worker=AgentWorker(name, worker_arguments(name, *of_worker)),
         drain_timeout=drain_timeout,
         ask_for_dispatch=partial(ask_for_dispatch, app),
+        count_messages=partial(count_messages, name, app),
         forget_queues=partial(forget_queues, name, app),
         say=lambda text: note(f"artifacts agent: {text}"),
     )

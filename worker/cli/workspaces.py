@@ -70,7 +70,7 @@ def forget(  # noqa: PLR0913 - an argument for each option
     worker serves it, or if one did within the grace period.
     """
     from artifact_pipeline.domain.errors import InvalidRequestError  # noqa: PLC0415 - for the help
-    from artifact_pipeline.tasks.forget_queues import forget_queues  # noqa: PLC0415 - the same
+    from artifact_pipeline.tasks.workspace_queues import forget_queues  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.diagnosis.consumers import serving_workers  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.sql.named_workspaces import SqlNamedWorkspaces  # noqa: PLC0415 - the same
 

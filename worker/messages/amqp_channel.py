@@ -22,6 +22,7 @@ from artifact_pipeline.tasks.message_body import LONGEST, RefusedError
 from artifact_pipeline.tasks.message_validation import rebuild_message
 from artifact_pipeline.worker.messages.guarded import GuardedChannel, Hooks
 from artifact_pipeline.worker.messages.repeated_calls import repeat_calls
+from artifact_pipeline.worker.messages.unanswered_queues import UnansweredQueues, limited
 
 _OF_CELERY = ("celery.pidbox", "celeryev.")
 """Parts of the names of queues for remote control and events, which Celery reads itself."""
@@ -33,6 +34,7 @@ _PERSISTENT = 2
 def guard_amqp(app: Celery, hooks: Hooks) -> None:
     """Have the workers of this app refuse what is no message."""
     Channel.hooks = hooks
+    Channel.unanswered = UnansweredQueues(app)
     pyamqp.Connection.Channel = Channel
     # It declares 28 queues for tasks that are due later, which the pipeline keeps in SQL.
     DelayedDelivery.include_if = _never  # type: ignore[assignment,method-assign]
@@ -60,19 +62,44 @@ class _Listening:
         if may_take != self._takes:
             (tasks.consume if may_take else tasks.cancel)()
             self._takes = may_take
+        if self._takes:
+            Channel.unanswered.resume()
 
 
 class Channel(GuardedChannel, pyamqp.Channel):
     """A channel with a look at each message that is delivered."""
 
+    unanswered: UnansweredQueues
+
     def basic_consume(self, queue: str = "", *args: Any, **options: Any) -> Any:  # noqa: ANN401
-        """Consume messages that are checked."""
+        """Consume messages that are checked.
+
+        Raises:
+            TimeoutError: the queue does not answer. The worker connects again, and leaves it out.
+        """
         callback = options.get("callback")
-        if callback is not None and not any(part in queue for part in _OF_CELERY):
-            # Do it here: a declaration waits for its answer, and the callback must not.
-            declare(self, DEAD_LETTERS)
-            options["callback"] = lambda raw: self._take(queue, raw, callback)
-        return super().basic_consume(queue, *args, **options)
+        if callback is None or any(part in queue for part in _OF_CELERY):
+            return super().basic_consume(queue, *args, **options)
+
+        def consume() -> Any:  # noqa: ANN401 - of kombu
+            return self._consume(queue, *args, **options, callback=checked)
+
+        def checked(raw: Any) -> None:  # noqa: ANN401 - of amqp
+            self._take(queue, raw, callback)
+
+        del options["callback"]
+        return None if self.unanswered.leaves_out(queue, consume) else consume()
+
+    def _consume(self, queue: str, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - of kombu
+        try:
+            with limited(self, self.unanswered.answers_within):
+                # Do it here: a declaration waits for its answer, and the callback must not.
+                declare(self, DEAD_LETTERS)
+                # Wait for the answer: without one the channel hangs, and all queues with it.
+                return super().basic_consume(queue, *args, **{**options, "nowait": False})
+        except TimeoutError:
+            self.unanswered.check_all()
+            raise
 
     def keep_dead_letter(self, queue: str, element: bytes, reason: str) -> None:
         """Note a message that is refused."""

@@ -139,6 +139,11 @@ UNVERIFIED = MetricSpec(
     "Ended transfers with a write of unknown outcome that was not verified yet.",
 )
 BATCHES = MetricSpec("artifacts_batches", ("state",), "Batches by their state.")
+RELEASING = MetricSpec(
+    "artifacts_batches_releasing",
+    (),
+    "Running batches that may release members now; those with hours count within them alone.",
+)
 BREAKERS = MetricSpec(
     "artifacts_breakers_open",
     ("breaker",),
@@ -222,7 +227,7 @@ OF_SQL = (
     *(BACKLOG, BACKLOG_AGE, IN_FLIGHT, SCHEDULED, RETRIES, EXPIRING, EXPIRED, EXPIRED_AGE),
     *(WORKSPACE_BACKLOG, WORKSPACE_BACKLOG_AGE),
     *(ENDED, MOVED, WAIT, DURATION, LATENCY),
-    *(QUARANTINED, QUARANTINED_RECENTLY, UNVERIFIED, BATCHES, BREAKERS),
+    *(QUARANTINED, QUARANTINED_RECENTLY, UNVERIFIED, BATCHES, RELEASING, BREAKERS),
     *(AUDITED, AUDIT_FINDINGS),
     *(EVENTS, EVENTS_AGE, EVENTS_REFUSED),
     *(ROWS, INSERTED, DELETED, TABLE_SIZE),

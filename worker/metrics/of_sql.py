@@ -148,6 +148,7 @@ def _of_counts(database: DatabaseMetrics) -> Iterator[Metric]:
         (catalogue.AUDIT_FINDINGS, database.audit_findings),
     ):
         yield family(spec, {(label,): number for label, number in figures.items()})
+    yield family(catalogue.RELEASING, {(): database.releasing})
     yield family(catalogue.UNVERIFIED, {(): database.unverified})
     audited = database.audited_at
     yield family(catalogue.AUDITED, {} if audited is None else {(): audited.timestamp()})

@@ -1,7 +1,7 @@
 """Requests with a body, sent without most of botocore's work for each of them.
 
 The first request of each form goes through boto3, and is what the others are made from. They use
-the client's own credentials, signer and connections. If an answer is anything else than a plain
+the client's own credentials and connections. If an answer is anything else than a plain
 success, boto3 gets it as the answer to its first attempt: retries, redirects and errors are its
 own.
 """
@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from botocore.auth import SIGV4_TIMESTAMP
 
+from artifact_pipeline.worker.s3.open_connections import OpenConnections
 from artifact_pipeline.worker.s3.plain_client import is_logged, is_plain, parts_of
 from artifact_pipeline.worker.s3.request_template import Call, NotPlainError, RequestTemplate
 from artifact_pipeline.worker.s3.upload_parts import Body
@@ -90,6 +91,7 @@ class _Requests:
     tries: dict[object, int] = field(default_factory=dict)
     parts: dict[str, tuple[object, ...]] = field(default_factory=dict)
     direct: dict[str, bool] = field(default_factory=dict)
+    connections: OpenConnections = field(default_factory=OpenConnections)
 
     def watch(self, client: "S3Client") -> None:
         events: Any = client.meta.events  # whose stubs know of no handler that answers
@@ -118,7 +120,7 @@ class _Requests:
         except NotPlainError:
             return _by_boto3(client, method, call.arguments, call.body)
         try:
-            outcome: Any = _endpoint(client).http_session.send(request)
+            outcome: Any = self._sent(client, request, template)
         except Exception as error:  # noqa: BLE001 - boto3 decides
             outcome = error
         else:
@@ -129,6 +131,13 @@ class _Requests:
         # The bucket may be in another region, which boto3 finds out and remembers.
         self.templates.pop(shape, None)
         return self._by_boto3_after(outcome, client, method, call)
+
+    def _sent(self, client: "S3Client", request: Any, template: RequestTemplate) -> Any:  # noqa: ANN401 - of botocore
+        session = _endpoint(client).http_session
+        answer = None
+        if isinstance(request.body, bytes):
+            answer = self.connections.exchange(session, request, template.host, template.origin)
+        return session.send(request) if answer is None else answer
 
     def _by_boto3_watched(self, client: "S3Client", method: str, call: Call) -> Mapping[str, Any]:
         """Send by boto3, and make a template of the request if one comes of it."""

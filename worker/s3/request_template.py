@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from botocore.auth import UNSIGNED_PAYLOAD
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.utils import percent_encode_sequence
 
-from artifact_pipeline.worker.s3.signing import UnsignedRequest, host_of, sign
+from artifact_pipeline.worker.s3.signing import Scope, UnsignedRequest, host_of, sign
 from artifact_pipeline.worker.s3.upload_parts import Body, FileBody
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.~-][A-Za-z0-9_.~/-]*")
@@ -26,7 +27,8 @@ _STATIC = {"user-agent", "expect"}
 _BY_SIGNER = {"x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "authorization"}
 _INVOCATION, _ATTEMPT, _LENGTH = "amz-sdk-invocation-id", "amz-sdk-request", "content-length"
 _FIRST_ATTEMPT = re.compile(r"attempt=1(; max=\d+)?")
-_SIGNING = {"region", "signing_name", "disableDoubleEncoding"}
+_SCOPE = {"region", "signing_name"}
+_SIGNING = {*_SCOPE, "disableDoubleEncoding"}
 
 
 class NotPlainError(Exception):
@@ -95,21 +97,25 @@ class RequestTemplate:
     """The part of requests that is the same in all of them.
 
     Attributes:
-        before_key: the URL up to the key.
+        origin: the URL up to the path.
+        path: from there up to the key.
         header_names: in the order in which botocore sends them, up to those that are signed last.
         static: headers that are no arguments.
         attempt: the header that counts the attempts, of a first one.
-        context: what botocore's signer looks at.
+        is_signed_whole: whether the signature has the digest of the body.
+        context: what botocore's handlers look at.
         answer_names: by which boto3 gives the headers of the answer, in lower case.
     """
 
     method: str
-    before_key: str
+    origin: str
+    path: str
     host: str
     query_names: tuple[str, ...]
     header_names: tuple[str, ...]
     static: Mapping[str, str]
     attempt: str
+    is_signed_whole: bool
     context: Mapping[str, Any]
     answer_names: Mapping[str, str]
 
@@ -138,7 +144,7 @@ class RequestTemplate:
     def _parse(cls, sent: Any, headers: Mapping[str, str], call: Call) -> Self:  # noqa: ANN401
         signing = sent.context.get("signing", {})
         attempt = next((headers[name] for name in headers if name.lower() == _ATTEMPT), "")
-        if sent.context.get("auth_type") != "s3v4" or not signing.keys() <= _SIGNING:
+        if sent.context.get("auth_type") != "s3v4" or not _SCOPE <= signing.keys() <= _SIGNING:
             raise NotPlainError
         if not _FIRST_ATTEMPT.fullmatch(attempt) or "x-amz-date" not in map(str.lower, headers):
             raise NotPlainError
@@ -146,12 +152,14 @@ class RequestTemplate:
         url = urlsplit(sent.url)
         return cls(
             method=sent.method,
-            before_key=sent.url.removesuffix(f"?{url.query}").removesuffix(call.key),
+            origin=f"{url.scheme}://{url.netloc}",
+            path=url.path.removesuffix(call.key),
             host=host_of(sent.url),
             query_names=tuple(name for name, _ in parse_qsl(url.query)),
             header_names=tuple(name for name in headers if name.lower() not in later),
             static={name: headers[name] for name in headers if name.lower() in _STATIC},
             attempt=attempt,
+            is_signed_whole=UNSIGNED_PAYLOAD not in headers.values(),
             context={
                 name: sent.context[name]
                 for name in ("client_config", "has_streaming_input", "signing", "auth_type")
@@ -178,8 +186,11 @@ class RequestTemplate:
             raise NotPlainError
         context = {**self.context, "timestamp": timestamp}
         headers: dict[str, Any] = {name: values[name] for name in self.header_names}
-        request = UnsignedRequest(self.method, self._url(call), self.host, headers, context)
-        sign(request, credentials, call.sha256)
+        path, query = f"{self.path}{call.key}", self._query(call)
+        payload = call.sha256.hex() if self.is_signed_whole else UNSIGNED_PAYLOAD
+        request = UnsignedRequest(self.method, path, query, self.host, headers, payload)
+        signing = self.context["signing"]
+        sign(request, credentials, Scope(timestamp, signing["region"], signing["signing_name"]))
         headers["amz-sdk-invocation-id"] = invocation
         headers["amz-sdk-request"] = self.attempt
         headers["Content-Length"] = str(call.length)
@@ -191,19 +202,17 @@ class RequestTemplate:
         # Pieces share one buffer; `read` would make new bytes of each.
         body = call.body.pieces() if isinstance(call.body, FileBody) else call.body
         prepare: Any = AWSPreparedRequest  # whose stubs lack the context
-        return prepare(
-            self.method, request.url, headers, body, stream_output=False, context=context
-        )
+        url = f"{self.origin}{path}?{query}" if query else f"{self.origin}{path}"
+        return prepare(self.method, url, headers, body, stream_output=False, context=context)
 
-    def _url(self, call: Call) -> str:
-        url = f"{self.before_key}{call.key}"
+    def _query(self, call: Call) -> str:
         if not self.query_names:
-            return url
+            return ""
         query = call.query()
         if query.keys() != set(self.query_names):
             raise NotPlainError
         in_order = {name: query[name] for name in self.query_names}
-        return f"{url}?{percent_encode_sequence(in_order)}"
+        return str(percent_encode_sequence(in_order))
 
 
 def _text(value: str | bytes) -> str:

@@ -1,38 +1,72 @@
-"""Signatures of requests whose body has a known digest, by botocore's signer."""
+"""Signatures of requests whose body has a known digest.
 
+https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+"""
+
+import hashlib
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from botocore.auth import SIGNED_HEADERS_BLACKLIST, UNSIGNED_PAYLOAD, S3SigV4Auth
+from botocore.auth import SIGNED_HEADERS_BLACKLIST, S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_KEYS = 16
+"""Keys that are kept: one for each day, region and secret."""
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class UnsignedRequest:
-    """A request as botocore's signer takes it, with headers in a plain dictionary.
+    """A request that is to be signed.
 
     Attributes:
+        query: as the URL has it.
         host: as the signature has it.
-        context: with the time of the signature, and the region and the name of the service.
+        payload: the digest of the body, or what stands in its place.
     """
 
     method: str
-    url: str
+    path: str
+    query: str
     host: str
     headers: dict[str, Any]
-    context: dict[str, Any]
-    params: Mapping[str, str] = field(default_factory=dict)
+    payload: str
 
 
-def sign(request: UnsignedRequest, credentials: ReadOnlyCredentials, sha256: bytes) -> None:
-    """Add the headers of the signature. Args: credentials, and the digest of the body."""
-    signing = request.context["signing"]
-    signer = _Signer(credentials, signing["signing_name"], signing["region"])
-    signer.sha256 = sha256
-    signer.sign(request)
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a signature holds for. Attributes: `timestamp` as in the header."""
+
+    timestamp: str
+    region: str
+    service: str
+
+    @property
+    def day(self) -> str:
+        return self.timestamp[:8]
+
+    def __str__(self) -> str:
+        return f"{self.day}/{self.region}/{self.service}/aws4_request"
+
+
+def sign(request: UnsignedRequest, credentials: ReadOnlyCredentials, scope: Scope) -> None:
+    """Add the headers of the signature."""
+    headers = request.headers
+    headers["X-Amz-Date"] = scope.timestamp
+    if credentials.token:
+        headers["X-Amz-Security-Token"] = credentials.token
+    headers["X-Amz-Content-SHA256"] = request.payload
+    names, canonical = _canonical(request)
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    text = f"{_ALGORITHM}\n{scope.timestamp}\n{scope}\n{digest}"
+    key = _key(credentials.secret_key, scope.day, scope.region, scope.service)
+    headers["Authorization"] = (
+        f"{_ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={names},"
+        f" Signature={_hmac(key, text).hex()}"
+    )
 
 
 def host_of(url: str) -> str:
@@ -41,38 +75,28 @@ def host_of(url: str) -> str:
     return str(signer.headers_to_sign(AWSRequest(url=url))["host"])
 
 
-class _Named(dict[str, str]):
-    def get_all(self, name: str) -> list[str]:
-        return [self[name]]
+def _canonical(request: UnsignedRequest) -> tuple[str, str]:
+    """Return the names of the headers that are signed, and the request in its canonical form."""
+    signed = {"host": request.host}
+    for name, value in request.headers.items():
+        lower = name.lower()
+        if lower not in SIGNED_HEADERS_BLACKLIST:
+            signed[lower] = " ".join(value.split())
+    in_order = sorted(signed)
+    lines = "".join([f"{name}:{signed[name]}\n" for name in in_order])
+    query = "&".join(sorted(request.query.split("&")))
+    names = ";".join(in_order)
+    where = f"{request.method}\n{request.path}\n{query}"
+    return names, f"{where}\n{lines}\n{names}\n{request.payload}"
 
 
-_Base: Any = S3SigV4Auth  # whose stubs lack what is not public
+@lru_cache(_KEYS)
+def _key(secret: str, day: str, region: str, service: str) -> bytes:
+    key = _hmac(f"AWS4{secret}".encode(), day)
+    for part in (region, service, "aws4_request"):
+        key = _hmac(key, part)
+    return key
 
 
-class _Signer(_Base):  # type: ignore[misc]
-    """botocore's signer without e-mail headers and objects of `hmac`, which take most of its time.
-
-    Attributes:
-        sha256: of the body.
-    """
-
-    sha256: bytes
-
-    def sign(self, request: UnsignedRequest) -> None:
-        """Sign as `add_auth` does, at the time that the context has."""
-        self._modify_request_before_signing(request)
-        text = self.string_to_sign(request, self.canonical_request(request))
-        self._inject_signature_to_request(request, self.signature(text, request))
-
-    def payload(self, request: UnsignedRequest) -> str:
-        is_signed = self._should_sha256_sign_payload(request)
-        return self.sha256.hex() if is_signed else UNSIGNED_PAYLOAD
-
-    def headers_to_sign(self, request: UnsignedRequest) -> _Named:
-        lower = {name.lower(): value for name, value in request.headers.items()}
-        signed = {name: lower[name] for name in lower if name not in SIGNED_HEADERS_BLACKLIST}
-        return _Named(signed, host=request.host)
-
-    def _sign(self, key: bytes, msg: str, hex: bool = False) -> str | bytes:  # noqa: A002, FBT001, FBT002 - as it is called
-        digest = hmac.digest(key, msg.encode(), "sha256")
-        return digest.hex() if hex else digest
+def _hmac(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")

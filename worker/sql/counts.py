@@ -19,9 +19,11 @@ from sqlalchemy import (
 
 from artifact_pipeline.domain.maintenance.pipeline_metrics import DueInWorkspace
 from artifact_pipeline.domain.maintenance.pipeline_status import RECENT_FAILURES
+from artifact_pipeline.domain.model.batches import BatchState
 from artifact_pipeline.domain.model.queued_events import EventBacklog
 from artifact_pipeline.domain.reasons import ReasonCode, reason_of
 from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
+from artifact_pipeline.worker.sql.batches.mapping import as_window, may_release
 from artifact_pipeline.worker.sql.event_outbox import backlogs, backlogs_statement
 from artifact_pipeline.worker.sql.phases import (
     FAILING_FOR,
@@ -43,6 +45,7 @@ from artifact_pipeline.worker.sql.tables import (
 
 STORE, WORKSPACE = "store", "workspace"
 _NEVER = cast(null(), UtcDateTime())
+_HOURS = BatchRow.release_hours + literal(" ") + func.coalesce(BatchRow.release_zone, "UTC")
 
 
 class Counts(TypedDict):
@@ -51,6 +54,7 @@ class Counts(TypedDict):
     quarantined: dict[str, int]
     quarantined_recently: dict[str, int]
     batches: dict[str, int]
+    releasing: int
     open_breakers: dict[str, int]
     unverified: int
     workspaces: dict[str, DueInWorkspace]
@@ -68,6 +72,7 @@ def read_counts(connection: Connection, now: datetime, breaker_failures: int) ->
         quarantined=found["quarantined"],
         quarantined_recently=found["quarantined_recently"],
         batches=found["batches"],
+        releasing=_releasing(found["running"], now),
         open_breakers=found["open_breakers"],
         unverified=found["unverified"][""],
         workspaces={
@@ -86,12 +91,22 @@ def _label(figure: str, label: str | None) -> str:
     return label or ""
 
 
+def _releasing(running: dict[str, int], now: datetime) -> int:
+    """Count the batches that may release members now. Args: `running` are those of each hours."""
+    return sum(
+        number
+        for hours, number in running.items()
+        if may_release(as_window(*(hours.split(" ", 1) if hours else (None, None))), now)
+    )
+
+
 def _statement(now: datetime, breaker_failures: int) -> Any:  # noqa: ANN401 - a union
     is_recent = TransferRow.finished_at > now - RECENT_FAILURES
     return union_all(
         _grouped("quarantined", TransferRow.reason_code).where(IS_QUARANTINED),
         _grouped("quarantined_recently", TransferRow.reason_code).where(IS_QUARANTINED, is_recent),
         _grouped("batches", BatchRow.state),
+        _grouped("running", _HOURS).where(BatchRow.state == BatchState.RUNNING),
         _open(STORE, EndpointRow, now, breaker_failures),
         _open(WORKSPACE, WorkspaceFailureRow, now, WORKSPACE_FAILURES),
         _figure("unverified", literal("")).where(IS_UNVERIFIED, ~is_confirmed()),

@@ -45,13 +45,20 @@ class LeftWork:
     Attributes:
         active: transfers that have not ended.
         quarantined: transfers that were given up since a moment.
+        messages: that wait in its queues, of which SQL may know nothing yet.
     """
 
     active: int
     quarantined: int
+    messages: int = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a worker could still do something."""
+        return bool(self.active or self.messages)
 
     def __bool__(self) -> bool:
-        return bool(self.active or self.quarantined)
+        return bool(self.is_waiting or self.quarantined)
 
 
 class SqlNamedWorkspaces:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -34,6 +35,7 @@ from artifact_pipeline.domain.model.batches import BatchState
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.reasons import ReasonCode, reason_of
 from artifact_pipeline.domain.transfers.circuits import WORKSPACE_FAILURES
+from artifact_pipeline.worker.sql.batches.mapping import as_window, may_release
 from artifact_pipeline.worker.sql.clock import read_clock
 from artifact_pipeline.worker.sql.engine import autocommit
 from artifact_pipeline.worker.sql.event_outbox import read_backlog
@@ -92,7 +94,7 @@ class SqlStatus:
                 failures=list(_failures(connection, now)),
                 endpoints=list(_failing(connection, now, EndpointRow, self._breaker_failures)),
                 workspaces=list(_failing(connection, now, WorkspaceFailureRow, WORKSPACE_FAILURES)),
-                batches=list(_batches(connection)),
+                batches=list(_batches(connection, now)),
                 requesters=list(_requesters(connection)),
                 unverified=_unverified(connection),
                 audit=_audit(connection),
@@ -191,7 +193,7 @@ def _failures(connection: Connection, now: datetime) -> Iterator[FailureGroup]:
         )
 
 
-def _batches(connection: Connection) -> Iterator[ActiveBatch]:
+def _batches(connection: Connection, now: datetime) -> Iterator[ActiveBatch]:
     last = (
         select(func.max(MemberRow.position))
         .where(MemberRow.batch_id == BatchRow.id)
@@ -217,7 +219,15 @@ def _batches(connection: Connection) -> Iterator[ActiveBatch]:
             released=min(1.0, row.released_to / row.last) if row.last else 1.0,
             in_flight=row.in_flight,
             started_at=row.started_at or row.requested_at,
+            rests_until=_rests_until(row, now),
         )
+
+
+def _rests_until(row: Any, now: datetime) -> datetime | None:  # noqa: ANN401 - a row
+    window = as_window(row.release_hours, row.release_zone)
+    if window is None or row.state != BatchState.RUNNING or may_release(window, now):
+        return None
+    return window.opens_at(now)
 
 
 def _requesters(connection: Connection) -> Iterator[RequesterGroup]:

@@ -13,6 +13,11 @@ _NO_LINK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TO_READ = _NO_LINK | os.O_NONBLOCK
 # O_PATH, where there is one: to pass through a directory takes no permission to list it.
 _TO_PASS = _NO_LINK | os.O_DIRECTORY | getattr(os, "O_PATH", 0)
+_TO_ENTER = _TO_PASS & ~os.O_NOFOLLOW
+"""How the workspace is opened, which may be a link."""
+
+_NO_STEPS = {"", "."}
+_NO_NAMES = {*_NO_STEPS, ".."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Enclosure:
-    """A directory, by the real path of the workspace and its own real path relative to it.
+    """A directory, by the path of the workspace and its own real path relative to it.
 
     Only the workspace itself is trusted to stay what it is: below it, users' programs write.
     """
@@ -50,12 +55,23 @@ class Enclosure:
 
         It may lead to nothing, or, after a circle, to a link.
         """
-        base = self.workspace / self.directory
+        if not self._passes_links(relative):
+            return relative
+        base = Path(os.path.realpath(self.workspace), self.directory)
         target = Path(os.path.realpath(base / relative))
         return target.relative_to(base).as_posix() if target.is_relative_to(base) else None
 
+    def _passes_links(self, relative: str) -> bool:
+        """Return whether a link, or a step back, is on the way from the workspace to there."""
+        at = str(self.workspace)
+        for part in f"{self.directory}/{relative}".split("/"):
+            at = f"{at}/{part}"
+            if part in _NO_NAMES or os.path.islink(at):  # noqa: PTH114 - making a Path takes longer
+                return True
+        return False
+
     def look(self, real: str) -> os.stat_result:
-        return (self.workspace / self.directory / real).lstat()
+        return os.lstat(f"{self.workspace}/{self.directory}/{real}")
 
     @contextmanager
     def opened(self, real: str) -> Iterator[int]:
@@ -65,8 +81,9 @@ class Enclosure:
         directory above it. So each component is opened from the one above: O_NOFOLLOW on the
         whole path would watch its last component only.
         """
-        *above, last = Path(self.directory, real).parts
-        descriptor = os.open(self.workspace, _TO_PASS)
+        parts = f"{self.directory}/{real}".split("/")
+        *above, last = [part for part in parts if part not in _NO_STEPS]
+        descriptor = os.open(self.workspace, _TO_ENTER)
         try:
             for part in above:
                 descriptor = _step(descriptor, part, _TO_PASS)

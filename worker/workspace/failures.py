@@ -1,7 +1,7 @@
 """The operating system's errors as the domain's."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from artifact_pipeline.domain.errors import (
@@ -29,15 +29,19 @@ _DENIED = {errno.EACCES, errno.EPERM}
 @contextmanager
 def lookup_errors(artifact: Artifact) -> Iterator[None]:
     """Translate errors of a lookup: what does not exist is missing."""
-    with _translated(SourceMissingError(f"{artifact}: not in the workspace"), artifact):
+    with _translated(_missing, artifact):
         yield
 
 
 @contextmanager
 def reading(artifact: Artifact) -> Iterator[None]:
     """Translate errors of a read: a file that is gone, or is now a link or socket, has changed."""
-    with _translated(changed(artifact), artifact):
+    with _translated(changed, artifact):
         yield
+
+
+def _missing(artifact: Artifact) -> SourceMissingError:
+    return SourceMissingError(f"{artifact}: not in the workspace")
 
 
 def changed(artifact: Artifact) -> SourceChangedError:
@@ -45,13 +49,13 @@ def changed(artifact: Artifact) -> SourceChangedError:
 
 
 @contextmanager
-def _translated(gone: TransferError, artifact: Artifact) -> Iterator[None]:
+def _translated(gone: Callable[[Artifact], TransferError], artifact: Artifact) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         # From None: the cause would bring its path into the traceback, and so into the logs.
         if error.errno in _GONE:
-            raise gone from None
+            raise gone(artifact) from None
         if error.errno in _DENIED:
             raise SourceUnreadableError(f"{artifact}: the worker may not read it") from None
         if error.errno in AWAY:

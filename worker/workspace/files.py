@@ -11,10 +11,14 @@ from artifact_pipeline.worker.workspace.enclosure import Enclosure, Stamp, is_re
 from artifact_pipeline.worker.workspace.failures import changed, lookup_errors, reading
 
 CHUNK = 1024 * 1024
+HELD = 64 * 1024
+"""Bytes of a file that is read when it is looked at. To open it again would cost as much."""
 
 
 class FileSource:
     """The bytes of one regular file, unchanged since this source was made.
+
+    The bytes of a small file are in memory from then on.
 
     Args:
         real: the file's real path, relative to the enclosure.
@@ -31,7 +35,7 @@ class FileSource:
         self._enclosure = enclosure
         self._real = real
         with lookup_errors(artifact):
-            self._stamp = self._look()
+            self._stamp, self._held = self._look()
         if not self._stamp.size:
             raise SourceEmptyError(f"{artifact}: the file has no bytes")
 
@@ -48,6 +52,8 @@ class FileSource:
         return 0
 
     def chunks(self) -> Iterator[bytes]:
+        if self._held:
+            return iter(self._held)
         return read(self._artifact, self._enclosure, self._real, self._stamp)
 
     @contextmanager
@@ -60,12 +66,15 @@ class FileSource:
             file.check()
             yield file
 
-    def _look(self) -> Stamp:
+    def _look(self) -> tuple[Stamp, list[bytes]]:
+        """Return the stamp, and the bytes of a small file."""
         # Check before opening, because opening a device may already do something to it.
         if not is_regular(self._enclosure.look(self._real)):
             raise SourceInvalidError(f"{self._artifact}: not a regular file")
         with self._enclosure.opened(self._real) as descriptor:
-            return Stamp.of(os.fstat(descriptor))
+            stamp = Stamp.of(os.fstat(descriptor))
+            is_small = stamp.size <= HELD
+            return stamp, list(_chunks(self._artifact, descriptor, stamp)) if is_small else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +110,18 @@ def read(artifact: Artifact, enclosure: Enclosure, real: str, stamp: Stamp) -> I
     """
     with reading(artifact), enclosure.opened(real) as descriptor:
         _check(artifact, descriptor, stamp)
-        left = stamp.size
-        # Never past the size known at the start: a log that grows faster would have no end.
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            while left:
-                chunk = file.read(min(CHUNK, left))
-                left -= len(chunk)
-                if not left or not chunk:
-                    _check(artifact, descriptor, stamp, left)
-                yield chunk
+        yield from _chunks(artifact, descriptor, stamp)
+
+
+def _chunks(artifact: Artifact, descriptor: int, stamp: Stamp) -> Iterator[bytes]:
+    left = stamp.size
+    # Never past the size known at the start: a log that grows faster would have no end.
+    while left:
+        chunk = os.read(descriptor, min(CHUNK, left))
+        left -= len(chunk)
+        if not left or not chunk:
+            _check(artifact, descriptor, stamp, left)
+        yield chunk
 
 
 def _check(artifact: Artifact, descriptor: int, stamp: Stamp, left: int = 0) -> None:

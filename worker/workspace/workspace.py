@@ -97,7 +97,7 @@ class Workspace:
         return DownloadDirectory(self._root, job_directory(job_id), check)
 
     def _source(self, artifact: Artifact) -> Source:
-        job = Enclosure(Path(os.path.realpath(self._root)), job_directory(artifact.job_id))
+        job = Enclosure(self._root, job_directory(artifact.job_id))
         real = job.real(source_place(artifact))
         if real is None:
             raise SourceInvalidError(f"{artifact}: outside its job's directory")

@@ -137,7 +137,9 @@ def _batches(database: DatabaseStatus) -> Iterator[TextTable]:
     for each in database.batches:
         started = f"{age(database.now - each.started_at)} ago"
         cells = (_number(each.members), f"{each.released:.0%}", _number(each.in_flight), started)
-        table.add_row(str(each.id), each.state, *cells)
+        rests = each.rests_until
+        begins = "" if rests is None else f", its hours begin in {age(rests - database.now)}"
+        table.add_row(str(each.id), f"{each.state}{begins}", *cells)
     yield table
 
 

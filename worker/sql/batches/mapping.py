@@ -1,11 +1,12 @@
 """Rows of `batches` and `batch_members` as the domain's objects."""
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import datetime, time
 from typing import Any
 
 from sqlalchemy import Row
 
+from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.batches import (
     Batch,
     BatchFilter,
@@ -51,6 +52,14 @@ def as_window(hours: str | None, zone: str | None) -> ReleaseWindow | None:
         return None
     begin, end = map(time.fromisoformat, hours.split("-"))
     return ReleaseWindow(begin, end, zone or "UTC")
+
+
+def may_release(window: ReleaseWindow | None, now: datetime) -> bool:
+    """Return whether members may be released now; so it is where this host lacks the zone."""
+    try:
+        return window is None or window.is_open(now)
+    except InvalidRequestError:
+        return True
 
 
 def of_window(window: ReleaseWindow | None) -> dict[str, Any]:

@@ -49,6 +49,7 @@ _ROWS = {
     "artifacts": tuple(ArtifactRow.__table__.c),
 }
 """What is joined to each transfer: columns by table."""
+_NAMES = [[column.name for column in columns] for columns in _ROWS.values()]
 _CLAIMED = tuple(
     TransferRow.__table__.c[name]
     for name in (
@@ -251,7 +252,8 @@ def _upload(row: Row[Any], lease: timedelta) -> ClaimedUpload:
 
 def _joined(row: Row[Any]) -> Iterator[dict[str, Any] | None]:
     """Yield the values of each joined row by its columns' names; None for a missing row."""
-    values: Iterator[Any] = iter(row[len(_CLAIMED) :])
-    for columns in _ROWS.values():
-        of_row = {column.name: value for column, value in zip(columns, values, strict=False)}
+    start = len(_CLAIMED)
+    for names in _NAMES:
+        of_row = dict(zip(names, row[start : start + len(names)], strict=True))
+        start += len(names)
         yield None if of_row["id"] is None else of_row

@@ -43,11 +43,16 @@ securityContext:
   emptyDir: {medium: Memory, sizeLimit: 16Mi}
 {{- end }}
 
+{{/* Helm reads the numbers of a values file as floats, and writes large ones as 1.6777216e+07. */}}
+{{- define "artifacts.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ printf "%.0f" . }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+
 {{/* The hook of the migration runs before the chart's own ConfigMap exists, so settings are here. */}}
 {{- define "artifacts.settings" -}}
 {{- range $name, $value := .Values.settings }}
 - name: {{ $name }}
-  value: {{ $value | toString | quote }}
+  value: {{ include "artifacts.text" $value | quote }}
 {{- end }}
 {{- end }}
 

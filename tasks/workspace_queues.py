@@ -1,4 +1,4 @@
-"""Removing the queues of a workspace that is not used any more."""
+"""The queues of a workspace, when it ends."""
 
 import logging
 
@@ -10,6 +10,17 @@ from artifact_pipeline.tasks.publish import broker_channel
 from artifact_pipeline.tasks.routing import queues_of_workspace
 
 logger = logging.getLogger(__name__)
+
+
+def count_messages(workspace: str, app: Celery) -> int:
+    """Return how many messages wait in the workspace's queues.
+
+    Raises:
+        BrokerUnavailableError: the broker does not answer.
+    """
+    with broker_channel(app) as channel:
+        records = records_of(channel)
+        return sum(records.depth(queue) for queue in queues_of_workspace(workspace))
 
 
 def forget_queues(workspace: str, app: Celery) -> None:
