@@ -57,12 +57,13 @@ def test_a_queue_that_has_lost_its_log_is_left_out_and_replaced(
         names.unlink()
         server.start()
         _declare(app, CONFIGS)
-        unanswered = UnansweredQueues(app, patience=0, answers_within=3)
+        unanswered = UnansweredQueues(app, patience=0)
         monkeypatch.setattr(Channel, "unanswered", unanswered, raising=False)
         received: list[Any] = []
         # When a worker consumes it, and consumes all its queues again after it has reconnected
-        stuck = server.connect()
+        stuck: Any = app.connection_for_read(heartbeat=app.conf.broker_heartbeat).connection
         with pytest.raises(TimeoutError):
+            # Heartbeats of the broker come while it waits
             _channel(stuck).basic_consume(RESULTS, callback=received.append)
         stuck.collect()
         with server.connect() as connection:
@@ -79,7 +80,7 @@ def test_a_queue_that_has_lost_its_log_is_left_out_and_replaced(
             # Then the other queue is consumed at once, and this one when it was replaced
             _send(app, CONFIGS)
             server.wait_until(lambda: has_received(1))
-            server.wait_until(lambda: has_received(1) and _consumers(channel, RESULTS) > 0)
+            server.wait_until(lambda: has_received(1) and _consumers(channel, RESULTS) > 0, 60)
             _send(app, RESULTS)
             server.wait_until(lambda: has_received(2))
 

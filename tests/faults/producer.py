@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from uuid import uuid4
 
+from amqp import AMQPError
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -22,7 +23,7 @@ from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from tests.faults.load import WantedJob
 
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 120
 _PAUSE_SECONDS = 0.1
 _BARE = ArtifactKind.JOB_CONFIG
 """The kind that is asked for by bare messages."""
@@ -106,7 +107,8 @@ class BareRequests:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             # A second message of the same id is the same request.
-            with suppress(OperationalError, RedisError, OSError):
+            # RabbitMQ closes the connection if the queue is deleted before it has confirmed.
+            with suppress(OperationalError, RedisError, OSError, AMQPError):
                 self._app.send_task(
                     task_name(Direction.UPLOAD, artifact.kind),
                     kwargs={"job_id": artifact.job_id},

@@ -29,8 +29,9 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 300.0
 """For how long a queue has no leader before it is replaced. Nodes of a cluster restart sooner."""
-_ANSWER_SECONDS = 10.0
-"""For how long a queue's answer is waited for, by the main loop too: less than a heartbeat."""
+_ANSWER_SECONDS = 5.0
+"""For how long a queue's answer is waited for. RabbitMQ's own heartbeat, every ten seconds, ends no
+longer wait for the next frame: it is a frame itself."""
 _PAUSE_SECONDS = 5.0
 _DELETE_SECONDS = 30.0
 _LOCK = "artifacts.replacing."
