@@ -8,12 +8,15 @@ import pytest
 from sqlalchemy import update
 
 from artifact_pipeline.domain.maintenance.pipeline_status import Phase
+from artifact_pipeline.domain.maintenance.problems import ProblemCode
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.domain.reasons import ReasonCode
 from artifact_pipeline.worker.sql.tables import ArtifactRow, TransferRow
+from artifact_pipeline.worker.web.api.models.overview import NeedsHand
 from artifact_pipeline.worker.web.pages.formats import words
+from artifact_pipeline.worker.web.pages.links import Links
 from artifact_pipeline.worker.web.services import overviews
 from tests.sql.steps import HOUR, Statements
 from tests.webpages.site import CONFIG, INPUT, Site
@@ -41,6 +44,33 @@ class TestOverview:
         assert due in page.links
         assert "upload of job config" in job.get(due).text
         assert "upload of job input" not in job.get(due).text
+
+    def test_what_was_given_up_lately_is_listed(self, job: Site) -> None:
+        page = job.get("/")
+        for of in ("&ended_within=3600", "&ended_within=604800"):
+            href = f"/transfers?state=quarantined{of}"
+            assert href in page.links
+            assert "/jobs/12#transfer-1" in job.get(href).links
+        assert "/transfers?state=quarantined&reason=source_missing&ended_within=3600" in page.links
+
+    @pytest.mark.parametrize("code", list(ProblemCode))
+    @pytest.mark.parametrize("queue", [None, "configs.host-a", "upkeep"])
+    def test_a_problem_leads_to_a_page_that_has_it(
+        self, site: Site, code: ProblemCode, queue: str | None
+    ) -> None:
+        # Given
+        problem = NeedsHand(code=code, is_error=True, what="", why="", fix="", queue=queue)
+        # When
+        href = Links().problem(problem)
+        # Then no page has events, and no list the queue of the upkeep
+        if href is None:
+            assert code.startswith("events_") or queue in (None, "upkeep")
+            return
+        path, _, section = href.partition("#")
+        page = site.get(path)
+        assert page.status == 200
+        if section:
+            assert any(values.get("id") == section for _, values in page.elements)
 
     def test_the_charts_are_drawings_with_texts_and_a_table(self, job: Site) -> None:
         # Given a transfer that was done just now

@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from artifact_pipeline.domain.maintenance.attention import ProblemCode
+from artifact_pipeline.domain.maintenance.pipeline_status import RECENT_FAILURES
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.transfers import TransferState
+from artifact_pipeline.domain.reasons import ReasonCode
+from artifact_pipeline.tasks.routing import OF_TRANSFERS, work_of_queue
 from artifact_pipeline.worker.web.api.models.jobs import ArtifactNode
 from artifact_pipeline.worker.web.api.models.overview import NeedsHand
 from artifact_pipeline.worker.web.api.routes import ROOT as API_ROOT
@@ -14,8 +18,18 @@ _OF_QUEUES = {
     ProblemCode.STUCK: "due",
     ProblemCode.BEHIND: "due",
     ProblemCode.NO_WORKER: "due",
+    ProblemCode.WORKSPACE_UNSERVED: "due",
     ProblemCode.LEASE_EXPIRED: "expired",
 }
+
+_PLACES = {
+    ProblemCode.BROKER_AWAY: "/system#findings",
+    ProblemCode.NO_DISPATCH: "/#upkeep",
+    ProblemCode.STRAY_QUEUE: "/#upkeep",
+    ProblemCode.STORE_BREAKER_OPEN: "/#breakers",
+    ProblemCode.WORKSPACE_BREAKER_OPEN: "/#breakers",
+}
+"""The section that has a problem. Events have none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +100,22 @@ class Links:
     def transfers(self, **criteria: object) -> str:
         return _with_query(self.url("/transfers"), criteria)
 
-    def problem(self, problem: NeedsHand) -> str:
-        """Return the page that shows more of a problem."""
+    def given_up(self, seconds: float, reason: ReasonCode | None = None) -> str:
+        """Return the list of what was given up lately, and is still in quarantine."""
+        return self.transfers(
+            state=TransferState.QUARANTINED, reason=reason, ended_within=int(seconds)
+        )
+
+    def problem(self, problem: NeedsHand) -> str | None:
+        """Return where a problem is shown; None if no page has it."""
         if problem.code is ProblemCode.QUARANTINED:
-            return self.url("/quarantine")
+            return self.given_up(RECENT_FAILURES.total_seconds())
         phase = _OF_QUEUES.get(problem.code)
         if phase is not None and problem.queue is not None:
-            return self.transfers(queue=problem.queue, phase=phase)
-        return self.url("/system")
+            is_listed = work_of_queue(problem.queue)[0] in OF_TRANSFERS
+            return self.transfers(queue=problem.queue, phase=phase) if is_listed else None
+        place = _PLACES.get(problem.code)
+        return None if place is None else f"{self.root}{place}"
 
 
 def _with_query(path: str, query: Mapping[str, object]) -> str:
