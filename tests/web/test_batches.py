@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from artifact_pipeline.domain.errors import SqlUnavailableError
 from artifact_pipeline.domain.model.artifact_events import EventType
@@ -13,6 +13,7 @@ from artifact_pipeline.domain.model.batches import BatchMode
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.batches import repository
 from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
+from artifact_pipeline.worker.sql.tables import BatchRow
 from artifact_pipeline.worker.web.services import batches as service
 from artifact_pipeline.worker.web.shared_read import SharedRead
 from tests.web.steps import MINUTE, Client, World
@@ -237,6 +238,24 @@ def test_batches_come_in_pages(client: Client) -> None:
 def test_one_that_does_not_exist(client: Client, what: str) -> None:
     response = client.get(f"/batches/9{what}")
     assert (response.status_code, response.json()["detail"]) == (404, "there is no batch 9")
+
+
+def test_a_target_of_events_can_hear_of_the_end(
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a snapshot, and no target
+    batch_id = client.post("/batches", FAILED).json()["batch"]["batch_id"]
+    body = {"reason": "x", "notify": "webhook"}
+    refused = client.post(f"/batches/{batch_id}/start", body)
+    assert refused.status_code == 400
+    assert refused.json()["detail"].startswith("notify webhook: no target of events")
+    # When it is started with one
+    for name, value in (("events", True), ("events_url", "https://example.org/hook")):
+        monkeypatch.setitem(world.settings.__dict__, name, value)
+    assert client.post(f"/batches/{batch_id}/start", body).status_code == 200
+    # Then it is kept
+    with world.engine.connect() as connection:
+        assert connection.scalar(select(BatchRow.notify)) == "webhook"
 
 
 def test_each_mode_can_be_asked_for(client: Client) -> None:

@@ -132,6 +132,8 @@ class TestLife:
             ada.browser.chrome.get(served.url)
             # Then
             ada.browser.wait_until(lambda: "/changes" in served.asked)
+            # And nothing is open when its server ends
+            ada.go("/history")
 
     def test_an_upload_appears_without_a_reload(self, here: Deployed, ada: Visitor) -> None:
         # Given a job without a config, in the browser

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from artifact_pipeline.domain.catalog.audited import AuditedAction
+from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.batches import (
     MAX_IN_FLIGHT,
     BatchProgress,
@@ -145,6 +146,7 @@ class BatchService:
                 between=ReleaseWindow.given(request.between, request.timezone),
                 priority=request.priority,
                 action_id=running.id,
+                notify=self._target(request.notify) if request.notify else None,
             )
             running.came_to(f"{started.members} members")
             return started
@@ -218,6 +220,17 @@ class BatchService:
     def _parts(self) -> Parts:
         settings = self._sources.settings
         return Parts(settings.multipart_threshold, settings.part_size)
+
+    def _target(self, name: str) -> str:
+        """Return the name of a target of events. Raises: InvalidRequestError: there is none."""
+        settings = self._sources.settings
+        known = list(settings.addresses) if settings.events else []
+        if name not in known:
+            raise InvalidRequestError(
+                f"notify {name}: no target of events has this name."
+                f" Targets: {', '.join(known) or 'none'}"
+            )
+        return name
 
     async def _act(  # noqa: PLR0913 - what is done, to what, and by whom
         self,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ByteSize, Field
 
+from artifact_pipeline.domain.model.artifact_events import MAX_TARGET
 from artifact_pipeline.domain.model.batch_states import BatchAction
 from artifact_pipeline.domain.model.batches import (
     BatchFilter,
@@ -178,7 +179,12 @@ class NewBatch(Request):
 
 
 class StartBatch(Request):
-    """Have the members of a snapshot transferred. Attributes: `reason` is kept."""
+    """Have the members of a snapshot transferred.
+
+    Attributes:
+        notify: the name of a target of events that hears of its end.
+        reason: is kept.
+    """
 
     mode: BatchMode = BatchMode.FAILED
     rate: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
@@ -188,6 +194,7 @@ class StartBatch(Request):
     timezone: Zone | None = None
     priority: BatchPriority = BatchPriority.NORMAL
     is_forced: bool = False
+    notify: Annotated[str, Field(max_length=MAX_TARGET)] | None = None
     reason: Reason
 
 
