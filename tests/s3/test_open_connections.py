@@ -132,6 +132,23 @@ def test_nothing_is_sent_without_an_open_connection() -> None:
     assert over_open_connection(URLLib3Session(), _request()) is None
 
 
+@pytest.mark.parametrize("value", ["a\r\nX: 1", "a\nX: 1", "a\rX: 1", "ä"])
+def test_a_header_that_would_be_two_is_left_to_the_session(value: str) -> None:
+    # Given an open connection, which is kept
+    session = _session((5, 5))
+    pool: Any = session._manager.connection_from_url(_ORIGIN)  # type: ignore[attr-defined]
+    connection = pool._get_conn()
+    connection.sock, server = socketpair()
+    pool._put_conn(connection)
+    # When
+    with connection.sock, server:
+        assert over_open_connection(session, _request(Named=value)) is None
+        # Then nothing was sent
+        server.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            server.recv(1)
+
+
 @pytest.mark.usefixtures("plain_botocore")
 def test_puts_after_the_first_leave_urllib3_out(server: RecordingServer) -> None:
     # Given

@@ -68,13 +68,13 @@ class OpenConnections:
         """
         if not _is_plain(session) or "Expect" in request.headers:
             return None
+        head = _head(request, host, request.url.removeprefix(origin))
         pool = self._pool_of(session, origin)
-        connection = None if pool is None else _taken(pool)
-        if connection is None:
+        connection = None if head is None or pool is None else _taken(pool)
+        if head is None or connection is None:
             return None
-        path = request.url.removeprefix(origin)
         try:
-            return _exchange(connection, pool.timeout.read_timeout, request, host, path)
+            return _exchange(connection, pool.timeout.read_timeout, request, head)
         except BaseException:
             connection.close()
             raise
@@ -116,15 +116,14 @@ def _exchange(
     connection: Any,  # noqa: ANN401 - of urllib3
     timeout: float | None,
     request: Any,  # noqa: ANN401 - of botocore
-    host: str,
-    path: str,
+    head: bytes,
 ) -> Any:  # noqa: ANN401
     url, sock = request.url, connection.sock
     try:
         if sock.gettimeout() != timeout:
             sock.settimeout(timeout)
         try:
-            sock.sendall(_head(request, host, path) + request.body)
+            sock.sendall(head + request.body)
         except (BrokenPipeError, ConnectionResetError):
             """The server may have refused it before."""
         received = _received(sock)
@@ -140,10 +139,18 @@ def _exchange(
         ) from error
 
 
-def _head(request: Any, host: str, path: str) -> bytes:  # noqa: ANN401 - of botocore
-    lines = [f"{name}: {value}\r\n" for name, value in request.headers.items()]
-    first = f"{request.method} {path} HTTP/1.1\r\nHost: {host}\r\nAccept-Encoding: identity\r\n"
-    return f"{first}{''.join(lines)}\r\n".encode("ascii")
+def _head(request: Any, host: str, path: str) -> bytes | None:  # noqa: ANN401 - of botocore
+    """Return the head of the request; None if http.client is to refuse a part of it."""
+    lines = [
+        f"{request.method} {path} HTTP/1.1",
+        f"Host: {host}",
+        "Accept-Encoding: identity",
+        *(f"{name}: {value}" for name, value in request.headers.items()),
+    ]
+    text = "\r\n".join(lines)
+    # A value with an end of line would be two headers.
+    is_sound = text.isascii() and text.count("\n") == text.count("\r") == len(lines) - 1
+    return f"{text}\r\n\r\n".encode("ascii") if is_sound else None
 
 
 def _received(sock: Any) -> bytes:  # noqa: ANN401 - a socket, or one of TLS
