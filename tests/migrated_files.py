@@ -21,9 +21,13 @@ def share() -> None:
 
 def _upgrade_a_copy(engine: Engine, *, with_platform_tables: bool = False) -> None:
     file = Path(engine.url.database or "")
-    if engine.dialect.name == "sqlite" and with_platform_tables and not file.exists():
+    if engine.dialect.name == "sqlite" and with_platform_tables and _is_free(file):
         file.write_bytes(_migrated())
     upgrade(engine, with_platform_tables=with_platform_tables)
+
+
+def _is_free(file: Path) -> bool:
+    return file.parent.is_dir() and not file.exists()
 
 
 @cache

@@ -31,9 +31,7 @@ from tests.sql.producer import producing_to
 logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
-_IGNORED = re.compile(
-    r"Task artifacts\.upload_\S+ succeeded in .*: \{'state': '\w+'\}$", re.MULTILINE
-)
+_IGNORED = re.compile(r"Task artifacts\.upload_\S+ succeeded in .*: \{'state': '\w+'\}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,11 +55,14 @@ def test_all_lines_of_workers_beat_and_flower_are_json(
     assert end["process"].startswith("ForkPoolWorker")
     # And Celery's own lines name its task, and the transfer in their child
     assert (end["request"], end["task_id"]) == (request_id, request_id)
-    of_celery = [line for line in lines(file) if line["logger"].startswith("celery.")]
-    of_task = [line for line in of_celery if line.get("task_id") == request_id]
-    assert any(line.get("job") == artifact.job_id for line in of_task)
+    of_job = {"job": artifact.job_id, "task_id": request_id}
+    deployed.wait_until(lambda: any(of_job.items() <= each.items() for each in of_celery(file)))
     # And nothing of it is on the worker's stderr
     assert request_id not in worker.log.read_text()
+
+
+def of_celery(path: Path) -> list[dict[str, Any]]:
+    return [line for line in lines(path) if line["logger"].startswith("celery.")]
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -78,3 +78,18 @@ def test_routine_lines_of_upkeep_and_of_transfers_are_left_out(
     # Then
     said = [sum(f"{name}[" in each for each in caplog.messages) for name in (DISPATCH, *_OTHERS)]
     assert said == [1, 1, 3]
+
+
+def test_a_message_that_did_nothing_keeps_its_line(caplog: pytest.LogCaptureFixture) -> None:
+    # Given a message of a transfer that was done before, and one that has done it
+    log_upkeep_as_debug()
+    answers = "{'state': 'done'}", "{'state': 'done', 'size': 16, 'seconds': 0.1}"
+    name = "artifacts.upload_job_config"
+    # When
+    with caplog.at_level(logging.INFO):
+        for answer in answers:
+            context = {"id": "1", "name": name, "runtime": 1.0, "return_value": answer}
+            logging.getLogger(trace.__name__).info(trace.LOG_SUCCESS, context)
+    # Then
+    [line] = caplog.messages
+    assert line.endswith(f": {answers[0]}")

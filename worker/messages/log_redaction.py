@@ -1,6 +1,7 @@
 """Log records that are changed: bodies of messages, routine lines, errors of beat."""
 
 import logging
+import re
 from typing import Any
 
 from celery import beat
@@ -24,6 +25,8 @@ _QUOTING = (_consumer.logger.name, "kombu.transport.redis")
 _SENT_BY_BEAT = "Scheduler: Sending due task %s (%s)"  # Celery has no name for it
 _NOT_SENT = "Message Error: %s\n%s"  # the same
 _ROUTINE = {trace.LOG_RECEIVED, trace.LOG_SUCCESS, _SENT_BY_BEAT}
+_ONLY_A_STATE = re.compile(r"\{'state': '\w+'\}")
+"""The answer of a task that moved nothing: see `answer_of`."""
 _ROUTINE_LOGGERS = (strategy.__name__, trace.__name__, beat.__name__)
 
 
@@ -37,7 +40,8 @@ def log_upkeep_as_debug() -> None:
     """Move the sending, the receipt and the success of upkeep tasks from INFO to DEBUG.
 
     Several times in five seconds, they would hide what happens to transfers. The receipt and the
-    success of a transfer's own task are moved too: the line of its end says the same, and more.
+    success of a transfer's own task are moved too: the line of its end says the same, and more. A
+    message that did nothing, such as a second one of a transfer, has no such line, and keeps this.
     """
     for name in _ROUTINE_LOGGERS:
         logging.getLogger(name).addFilter(_routine_as_debug)
@@ -73,7 +77,14 @@ def _routine_as_debug(record: logging.LogRecord) -> bool:
 
 def _is_routine(record: logging.LogRecord) -> bool:
     task = _task_of(record)
-    return task in UPKEEP_TASKS or (task in TRANSFER_TASKS and record.msg != _SENT_BY_BEAT)
+    is_of_transfer = task in TRANSFER_TASKS and record.msg != _SENT_BY_BEAT
+    return task in UPKEEP_TASKS or (is_of_transfer and not _did_nothing(record))
+
+
+def _did_nothing(record: logging.LogRecord) -> bool:
+    context: Any = record.args
+    answer = context.get("return_value") if isinstance(context, dict) else None
+    return record.msg == trace.LOG_SUCCESS and _ONLY_A_STATE.fullmatch(str(answer)) is not None
 
 
 def _task_of(record: logging.LogRecord) -> object:
