@@ -188,7 +188,7 @@ def test_each_line_within_a_task_names_its_transfer_and_its_request(
     # Given the task of a transfer, whose own line Celery writes without a claim
     app = Celery(set_as_current=False)
 
-    @app.task(name="artifacts.upload_run_results")
+    @app.task(name="artifacts.upload_run_results", shared=False)  # else every app would have it
     def task(**_ids: int) -> None:
         upload(world)
         OURS.info("Task succeeded", extra={"data": {"name": "any", "id": "a"}})
