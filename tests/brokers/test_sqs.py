@@ -18,8 +18,13 @@ def test_a_worker_outlives_an_outage_and_refuses_hostile_messages(
 ) -> None:
     # Given a worker, and messages that would harm a careless one
     broker = SqsBroker(tmp_path / "broker")
-    with broker, scene(broker, tmp_path / "stack", monkeypatch) as on_stage:
-        _assert_refused_without_a_region(monkeypatch)
+    # The environment of the scene is undone before the broker's, or the broker's would stay.
+    with (
+        broker,
+        monkeypatch.context() as of_scene,
+        scene(broker, tmp_path / "stack", of_scene) as on_stage,
+    ):
+        _assert_refused_without_a_region(of_scene)
         on_stage.upload()
         on_stage.send_hostile_messages()
         # When it has looked at all of them
