@@ -60,16 +60,9 @@ def pooled_connection(app: Celery) -> Iterator[Any]:
 
 @contextmanager
 def broker_producer(app: Celery) -> Iterator[Any]:
-    """Yield a producer, of the pool if there is one URL. Raises: as `broker_connection`."""
-    with translated_errors(app), ExitStack() as exits:
-        if len(broker_urls(app)) == 1:
-            with _naming_the_url():
-                producer = exits.enter_context(app.producer_or_acquire())
-                _ = producer.channel  # connects
-        else:
-            # A pool keeps its connection to a broker that has become a read-only replica.
-            producer = exits.enter_context(app.amqp.Producer(_opened(app, exits)))
-        yield producer
+    """Yield a producer of a pooled connection. Raises: as `broker_connection`."""
+    with pooled_connection(app) as connection:
+        yield app.amqp.Producer(connection)
 
 
 @contextmanager

@@ -150,8 +150,8 @@ def ask_if_drained(app: Celery, workspace: str | None = None) -> None:
     Raises:
         BrokerUnavailableError: the broker does not answer; beat asks for it soon.
     """
-    with broker_producer(app) as producer:
-        channel = producer.channel
+    with pooled_connection(app) as connection:
+        channel = connection.default_channel
         queues = queue_in(BATCHES, workspace), UPKEEP
         is_drained = not any(records_of(channel).depth(queue) for queue in queues)
     if is_drained:

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Celery
 
-from artifact_pipeline.tasks.broker_connections import broker_producer
+from artifact_pipeline.tasks.broker_connections import pooled_connection
 from artifact_pipeline.tasks.broker_records import records_of
 
 
@@ -25,8 +25,8 @@ def take_turn(task: str, app: Celery) -> bool:
         BrokerUnavailableError: the broker does not answer.
     """
     pause = _period(app.conf.beat_schedule, task) / 2
-    with broker_producer(app) as producer:
-        return records_of(producer.channel).take_turn(task, pause)
+    with pooled_connection(app) as connection:
+        return records_of(connection.default_channel).take_turn(task, pause)
 
 
 def _period(schedule: Mapping[str, Mapping[str, Any]], task: str) -> timedelta:
