@@ -88,26 +88,34 @@ class Target:
             yield PartialFile(self.artifact, directory, self._name, self._partial, file, layout)
 
     def has_part_of_another(self, source: BucketObject, range_size: int) -> bool:
-        with writing(self.artifact), ExitStack() as opened:
-            directory = opened.enter_context(self._reached(make=False))
-            if directory is None or look(self._partial, directory) is None:
+        with self._left() as left:
+            if left is None:
                 return False
-            file = os.open(self._partial, _TO_READ, dir_fd=directory)
-            opened.callback(os.close, file)
+            file, _directory = left
             # With two names it is finished, and nothing can be lost.
             is_unfinished = is_regular(seen := os.fstat(file)) and seen.st_nlink == 1
             return is_unfinished and not Layout(source, range_size).is_of(file)
 
     def discard(self) -> None:
-        with writing(self.artifact), ExitStack() as opened:
-            directory = opened.enter_context(self._reached(make=False))
-            if directory is None or look(self._partial, directory) is None:
+        with self._left() as left:
+            if left is None:
                 return
-            file = os.open(self._partial, _TO_READ, dir_fd=directory)
-            opened.callback(os.close, file)
+            file, directory = left
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if is_named(file, self._partial, directory):
                 os.unlink(self._partial, dir_fd=directory)
+
+    @contextmanager
+    def _left(self) -> Iterator[tuple[int, int] | None]:
+        """Open what an attempt before has left, and yield it with its directory."""
+        with writing(self.artifact), ExitStack() as opened:
+            directory = opened.enter_context(self._reached(make=False))
+            if directory is None or look(self._partial, directory) is None:
+                yield None
+                return
+            file = os.open(self._partial, _TO_READ, dir_fd=directory)
+            opened.callback(os.close, file)
+            yield file, directory
 
     @property
     def _name(self) -> str:
