@@ -166,7 +166,6 @@ def start(  # noqa: PLR0913 - an argument for each option
             priority=priority or BatchPriority.NORMAL,
             action_id=action.id,
         )
-        action.came_to(f"{started.members} members")
     _show(started, f"batch {batch_id} is running: {started.members:,} members", as_json=as_json)
 
 

@@ -134,7 +134,7 @@ class BatchService:
         asked = request.model_dump(mode="json", exclude={"reason"}, exclude_defaults=True)
 
         def do(running: AuditedAction) -> DomainBatch:
-            started = self._batches.start(
+            return self._batches.start(
                 batch_id,
                 requested_by=user.name,
                 reason=request.reason,
@@ -148,8 +148,6 @@ class BatchService:
                 action_id=running.id,
                 notify=self._target(request.notify) if request.notify else None,
             )
-            running.came_to(f"{started.members} members")
-            return started
 
         return await self._act(
             ActionName.BATCH_START, batch_id, do, request=request, user=user, target=asked
