@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -59,14 +59,13 @@ def read_table(text: str, *, is_whole: bool) -> Table | None:
         text: of the file, or of its beginning.
         is_whole: whether the text ends with the file; the last line may be cut off otherwise.
     """
-    rows, widths = _rows(text)
+    rows = _rows(text)
     if rows and (len(rows) > ROWS_READ or not is_whole):
         rows.pop()
-        widths.pop()
-    widest = max(widths, default=0)
+    widest = max((width for _cells, width in rows), default=0)
     if widest < _LEAST_POINTS:
         return None
-    header, body = _header(rows, min(widest, COLUMNS_SHOWN))
+    header, body = _header([cells for cells, _width in rows], min(widest, COLUMNS_SHOWN))
     body = [[*row, *[""] * (len(header) - len(row))] for row in body]
     columns = [
         Column(name=shortened(name), values=_numbers([row[number] for row in body]))
@@ -81,22 +80,16 @@ def read_table(text: str, *, is_whole: bool) -> Table | None:
     )
 
 
-def _rows(text: str) -> tuple[list[list[str]], list[int]]:
-    """Return the first cells of each row, and how many cells each has."""
-    widths: list[int] = []
-
-    def cut(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-        for row in rows:
-            widths.append(len(row))
-            yield row[:COLUMNS_SHOWN]
-
+def _rows(text: str) -> list[tuple[list[str], int]]:
+    """Return the first cells of each row, and how many cells it has."""
     first_line = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first_line.count)
     read = csv.reader(io.StringIO(text), delimiter=delimiter)
     try:
-        return list(cut(islice(filter(None, read), ROWS_READ + 1))), widths
+        rows = islice(filter(None, read), ROWS_READ + 1)
+        return [(row[:COLUMNS_SHOWN], len(row)) for row in rows]
     except csv.Error:
-        return [], []  # a cell that is too long
+        return []  # a cell that is too long
 
 
 def _header(rows: list[list[str]], width: int) -> tuple[list[str], list[list[str]]]:
