@@ -18,7 +18,7 @@ _QUEUES_EVERY = 1.0
 _WORKERS_EVERY = 15.0
 _IDLE_AFTER = 60.0
 """Seconds without a question after which the broker is not asked any more."""
-_CURRENT_SECONDS = 10.0
+CURRENT_SECONDS = 10.0
 """An older answer of the broker says nothing about now."""
 _CURRENT_WORKERS_SECONDS = 40.0
 """The same of the workers: twice the time between two questions, and what they take."""
@@ -87,7 +87,7 @@ class BrokerWatch:
         self._wanted_at, self._named = self._clock(), named
         self._start()
         at, known = self._queues
-        if self._wanted_at - at > _CURRENT_SECONDS:
+        if self._wanted_at - at > CURRENT_SECONDS:
             return _NOT_YET
         if known.status is None or not known.status.has_control or not self._knows_workers():
             return known

@@ -22,6 +22,7 @@ from artifact_pipeline.worker.web.api.models.system import (
     Lease,
     System,
 )
+from artifact_pipeline.worker.web.reads.broker import CURRENT_SECONDS
 from artifact_pipeline.worker.web.reads.overview import workers_of
 from artifact_pipeline.worker.web.reads.settings import shown_settings
 from artifact_pipeline.worker.web.shared_read import SharedRead
@@ -33,8 +34,6 @@ logger = logging.getLogger(__name__)
 _SHOWN = 100
 _FIRST_SECONDS = 3.0
 _BROKER_SECONDS = 0.1
-_CURRENT_SECONDS = 10.0
-"""An older answer of the broker says nothing about now."""
 _EXAMINED_SECONDS = 300.0
 
 
@@ -94,7 +93,7 @@ class SystemService:
         self._slow = Threads()
         self._leases = SharedRead(lambda: threads.run(self._read_leases))
         self._letters = SharedRead(
-            lambda: self._slow.run(self._read_letters), usable_seconds=_CURRENT_SECONDS
+            lambda: self._slow.run(self._read_letters), usable_seconds=CURRENT_SECONDS
         )
         self._examined = SharedRead(
             lambda: self._slow.run(self._read_findings),
