@@ -19,10 +19,11 @@ class _Notes(logging.Handler):
 @contextmanager
 def logged_as_notes(*loggers: str, form: LogFormat) -> Iterator[None]:
     """Write what these loggers log in this form, until the block ends."""
-    # A note could be wrapped or coloured, and is no JSON then.
-    handler: logging.Handler = logging.StreamHandler() if form == "json" else _Notes()
+    handler: logging.Handler = _Notes()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     if form == "json":
+        # A note could be wrapped or coloured, and is no JSON then.
+        handler = logging.StreamHandler()
         set_form([handler], form)
     for name in loggers:
         logging.getLogger(name).addHandler(handler)

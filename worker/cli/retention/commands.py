@@ -7,6 +7,7 @@ import typer
 
 from artifact_pipeline.domain.errors import NotFoundError
 from artifact_pipeline.domain.model.operator_actions import ActionName, action_reason
+from artifact_pipeline.worker.cli.batch.options import UsersOption
 from artifact_pipeline.worker.cli.confirmation import is_confirmed
 from artifact_pipeline.worker.cli.lazy import group_app
 from artifact_pipeline.worker.cli.options import (
@@ -27,7 +28,6 @@ from artifact_pipeline.worker.cli.retention.options import (
     OptionalNameArgument,
     StorageClassOption,
     TagsOption,
-    UsersOption,
     WhyOption,
     rule_of,
 )

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from artifact_pipeline.domain.errors import InvalidRequestError
-from artifact_pipeline.domain.model.jobs import MAX_ID
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.retention import MAX_LATEST, RetentionRule
 from artifact_pipeline.worker.cli.quarantine import parse_age
@@ -26,10 +25,6 @@ KindsOption = Annotated[
 TagsOption = Annotated[
     list[str] | None,
     typer.Option("--tag", help="The job has it; name=value where tags have names; repeatable."),
-]
-UsersOption = Annotated[
-    list[int] | None,
-    typer.Option("--user-id", min=1, max=MAX_ID, help="Whose jobs; repeatable."),
 ]
 ArchiveAfterOption = Annotated[
     timedelta | None,
