@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar
 
+from artifact_pipeline.domain.catalog.candidates import CandidateSearch
 from artifact_pipeline.domain.catalog.job_listing import JobListing
 from artifact_pipeline.domain.catalog.job_objects import JobObjects
 from artifact_pipeline.domain.catalog.placement import Placement, kept_locations
@@ -18,8 +19,7 @@ from artifact_pipeline.domain.errors import (
     ObjectReplacedError,
     PipelineError,
 )
-from artifact_pipeline.domain.model.artifacts import Artifact, Scheme, StoredArtifact, listing_order
-from artifact_pipeline.domain.model.checksums import SHA256
+from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, listing_order
 from artifact_pipeline.domain.model.found_artifacts import (
     FoundArtifact,
     FoundBy,
@@ -65,7 +65,7 @@ class LocateArtifacts:
             kept=cache(lambda: [self._location(artifact)]),
             reader=self.reader,
         )
-        search = _Search(
+        search = CandidateSearch(
             objects=objects,
             look_at=self.reader.find,
             newest=lambda wanted: objects.newest(file_name(wanted)),
@@ -175,7 +175,7 @@ class LocateArtifacts:
         rows: Mapping[Artifact, StoredArtifact],
         kept: Mapping[Artifact, str],
     ) -> tuple[list[FoundArtifact], list[UnreadableArtifact]]:
-        search = _Search(
+        search = CandidateSearch(
             objects=listing.objects,
             look_at=listing.look_at,
             newest=listing.newest,
@@ -230,44 +230,6 @@ class LocateArtifacts:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Search:
-    objects: JobObjects
-    look_at: Callable[[ObjectAddress], BucketObject | None]
-    newest: Callable[[Artifact], BucketObject | None]
-
-    def candidates(
-        self,
-        artifact: Artifact,
-        recorded: BucketObject | None,
-        location: Callable[[], ObjectAddress | None],
-    ) -> Iterator[FoundArtifact]:
-        key = self.objects.prefix.key(artifact)
-        own = ObjectAddress(self.objects.reader.bucket, key)
-        for found_by, existing in self._steps(artifact, recorded, own, location):
-            if existing is not None:
-                yield FoundArtifact(
-                    artifact=artifact,
-                    object=_with_row(existing, recorded),
-                    found_by=found_by,
-                    scheme=Scheme.PREFIX if existing.address == own else Scheme.LEGACY,
-                )
-
-    def _steps(
-        self,
-        artifact: Artifact,
-        recorded: BucketObject | None,
-        own: ObjectAddress,
-        location: Callable[[], ObjectAddress | None],
-    ) -> Iterator[tuple[FoundBy, BucketObject | None]]:
-        yield FoundBy.ROW, recorded
-        yield FoundBy.KEY, self.look_at(own)
-        elsewhere = location()
-        is_own = elsewhere is not None and self.objects.owns(elsewhere)
-        yield FoundBy.LOCATION, self.look_at(elsewhere) if elsewhere and is_own else None
-        yield FoundBy.LISTING, self.newest(artifact)
-
-
 def warn_of(unreadable: Iterable[UnreadableArtifact]) -> None:
     """Log what is left out of an answer that has no place for it."""
     for each in unreadable:
@@ -288,19 +250,3 @@ def _confirmed(recorded: BucketObject | None, existing: BucketObject | None) -> 
         headers=existing.headers,
         restoration=existing.restoration,
     )
-
-
-def _with_row(existing: BucketObject, recorded: BucketObject | None) -> BucketObject:
-    """Add what the object's row says of its digests, if nothing tells that they are others.
-
-    Some stores answer a write with another version than later looks, and objects that were moved
-    have new ones. What the store says of the parts comes before what a row says.
-    """
-    if recorded is None or existing.size != recorded.size:
-        return existing
-    if existing.sha256 not in {None, recorded.sha256} or existing.checksum(SHA256) is not None:
-        return existing
-    if (existing.sha256, existing.checksums) == (recorded.sha256, recorded.checksums):
-        return existing
-    as_recorded = replace(existing, sha256=recorded.sha256, checksums=recorded.checksums)
-    return replace(existing, as_recorded=as_recorded)

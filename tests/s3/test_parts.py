@@ -22,7 +22,7 @@ from artifact_pipeline.domain.errors import (
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.parts import MIN_PART, smallest_part_size
 from artifact_pipeline.worker.s3.chunks import in_parts
-from artifact_pipeline.worker.s3.multipart import (
+from artifact_pipeline.worker.s3.part_sizes import (
     MAX_PARTS,
     part_size_for,
     upload_part_size,

@@ -16,7 +16,7 @@ from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
 from artifact_pipeline.domain.transfers.ranged_download import Fetch
 from artifact_pipeline.worker.s3.checksums import composite, sha256_checksum
-from artifact_pipeline.worker.s3.multipart import likely_part_size
+from artifact_pipeline.worker.s3.part_sizes import likely_part_size
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.workspace import Workspace
 from tests.s3.steps import KEY, MIB, PART, Requests, client_at, put, random_bytes, store_of

@@ -27,10 +27,11 @@ from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.errors import translated_errors
 from artifact_pipeline.worker.s3.integrity import NO_CHECKSUM, SHA256
 from artifact_pipeline.worker.s3.kept_headers import described, explained, kept_tags
-from artifact_pipeline.worker.s3.multipart import MultipartUpload, part_size_for
+from artifact_pipeline.worker.s3.multipart import MultipartUpload
 from artifact_pipeline.worker.s3.object_copy import ObjectCopy
 from artifact_pipeline.worker.s3.object_tags import ensure_tags
 from artifact_pipeline.worker.s3.part_copies import PartCopies
+from artifact_pipeline.worker.s3.part_sizes import part_size_for
 from artifact_pipeline.worker.s3.reading import look_at
 from artifact_pipeline.worker.s3.store import S3ObjectStore
 from artifact_pipeline.worker.s3.tiers import DEFAULT_ARCHIVE, tier

@@ -18,9 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from artifact_pipeline.domain.model.parts import MIN_PART
 from artifact_pipeline.domain.ports.object_store import UploadProgress
-from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3 import direct_requests
 from artifact_pipeline.worker.s3.bandwidth import UNLIMITED, Bandwidth
 from artifact_pipeline.worker.s3.checksums import acknowledged_etag, composite
@@ -31,43 +29,6 @@ from artifact_pipeline.worker.s3.upload_parts import Part
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CompleteMultipartUploadOutputTypeDef
-
-# `MIN_PART` is S3's limit too: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-MAX_PARTS = 10_000
-
-_MANY_PARTS = 1_000
-
-
-def part_size_for(size: int, wanted: int) -> int:
-    """Return the wanted part size in bytes, or the smallest that S3's number of parts allows."""
-    return max(wanted, -(-size // MAX_PARTS))
-
-
-def likely_part_size(size: int, parts: int) -> int | None:
-    """Return the roundest part size in bytes that gives so many parts; None if none does.
-
-    Args:
-        size: of the object, in bytes.
-        parts: how many; two at least.
-    """
-    least, most = -(-size // parts), -(-size // (parts - 1)) - 1
-    for exponent in reversed(range(most.bit_length())):
-        rounded = -(-least >> exponent) << exponent
-        if rounded <= most:
-            return rounded
-    return None
-
-
-def upload_part_size(source: Source, wanted: int) -> int:
-    """Return the part size in bytes for an upload of the source.
-
-    What is made while it is sent, such as a zip, has small parts until it is large. Each part is in
-    memory until it is sent, and making it is slower than sending it.
-    """
-    size = source.largest_size
-    if source.exact_size is None:
-        wanted = min(wanted, max(MIN_PART, size // _MANY_PARTS))
-    return part_size_for(size, wanted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from artifact_pipeline.worker.s3.checksums import (
 from artifact_pipeline.worker.s3.errors import missing_means_replaced, translated_errors
 from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.kept_headers import kept_headers
-from artifact_pipeline.worker.s3.multipart import likely_part_size
+from artifact_pipeline.worker.s3.part_sizes import likely_part_size
 from artifact_pipeline.worker.s3.restoring import restoration_of
 from artifact_pipeline.worker.s3.tiers import tier
 from artifact_pipeline.worker.s3.verification import (

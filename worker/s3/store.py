@@ -24,8 +24,9 @@ from artifact_pipeline.worker.s3.endpoints import endpoint_of, location_of
 from artifact_pipeline.worker.s3.errors import code_of, translated_errors
 from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.integrity import Integrity, integrity_of
-from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentUpload, upload_part_size
+from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentUpload
 from artifact_pipeline.worker.s3.object_tags import ensure_tags_of_upload
+from artifact_pipeline.worker.s3.part_sizes import upload_part_size
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
 from artifact_pipeline.worker.s3.upload_parts import Part, opened_source
