@@ -24,6 +24,7 @@ from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
 from artifact_pipeline.worker.lifecycle.workspace_signs import note_workspace
 from artifact_pipeline.worker.logs.formats import use_log_format
 from artifact_pipeline.worker.messages.answers import answer_for_database
+from artifact_pipeline.worker.messages.grouped_events import group_events
 from artifact_pipeline.worker.messages.guarded import Hooks, nothing
 from artifact_pipeline.worker.messages.handled_uploads import HandledUploads
 from artifact_pipeline.worker.messages.log_redaction import (
@@ -80,6 +81,7 @@ refuse_other_pools()
 refuse_queues_of_others(_settings.workspace_name)
 cancel_when_revoked(app, _composition.revoke)
 cancel_on_revoke(app, _composition.revoke, _composition.revoke_waiting)
+group_events(app, _settings.broker_url)
 send_page_events(app, _handled)
 check_worker_on_start(start_parts(), _liveness)
 answer_for_database(_composition.database_id, _settings.workspace_name)

@@ -24,6 +24,7 @@ from tests.databases import Databases
 from tests.faults.cells.requests import is_put
 from tests.faults.s3_proxy import FaultyS3, Hold, Request
 from tests.integration.deployment import Deployment
+from tests.integration.events import listening
 
 pytestmark = pytest.mark.processes
 
@@ -108,11 +109,15 @@ def interrupted(deployed: Deployment, s3: FaultyS3, environment: dict[str, str])
 def test_a_warm_shutdown_ends_what_was_begun_and_hands_on_the_rest(deployed: Deployment) -> None:
     with FaultyS3(deployed.stack.s3.port) as s3:
         page = interrupted(deployed, s3, PATIENT)
-        # When
-        page.stop(signal.SIGTERM)
-        page.release()
-        page.wait_for_the_end()
-    # Then nothing is held
+        request_id = deployed.latest(page.configs[0]).request_id
+        with listening(deployed.foreign) as events:
+            # When
+            page.stop(signal.SIGTERM)
+            page.release()
+            page.wait_for_the_end()
+            # Then Flower sees how the task ended that was under way
+            deployed.wait_until(lambda: events.last(request_id) == "task-succeeded")
+    # And nothing is held
     assert page.in_state(TransferState.RUNNING) == []
     assert len(page.in_state(TransferState.DONE)) >= THREADS
     # And another worker uploads the rest by its messages
