@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
 
-from artifact_pipeline.worker.workspace.deflate import DeflateStream
+from artifact_pipeline.worker.workspace.deflate import Deflated, DeflateStream, WholeDeflate
 from artifact_pipeline.worker.workspace.scan import Entry
 
 _MIB = 2**20
@@ -30,8 +30,8 @@ class DeflatedEntry:
     """
 
     entry: Entry
-    stream: DeflateStream
-    chunks: Iterator[bytes]
+    stream: Deflated
+    chunks: Iterator[bytes | bytearray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,15 @@ class ReadAhead:
     Args:
         read: may be called by several threads at once.
         threads: how many files are deflated at once.
+        deflater: of the files that are deflated ahead; zlib deflates larger ones.
     """
 
-    def __init__(self, read: Read, threads: int) -> None:
+    def __init__(
+        self, read: Read, threads: int, deflater: Callable[[], Deflated] = WholeDeflate
+    ) -> None:
         self._read = read
         self._threads = threads
+        self._deflater = deflater
 
     def deflated(self, entries: Iterable[Entry]) -> Generator[DeflatedEntry, None, None]:
         """Yield the entries in their order; directories have no bytes.
@@ -73,7 +77,7 @@ class ReadAhead:
                 yield self._finish(begun.popleft())
 
     def _deflate(self, entry: Entry, stopped: Event) -> DeflatedEntry:
-        stream, chunks = DeflateStream(), []
+        stream, chunks = self._deflater(), list[bytes | bytearray]()
         for chunk in stream.deflate(self._read(entry)):
             if stopped.is_set():
                 break
