@@ -77,11 +77,8 @@ class ReadAhead:
                 yield self._finish(begun.popleft())
 
     def _deflate(self, entry: Entry, stopped: Event) -> DeflatedEntry:
-        stream, chunks = self._deflater(), list[bytes | bytearray]()
-        for chunk in stream.deflate(self._read(entry)):
-            if stopped.is_set():
-                break
-            chunks.append(chunk)
+        stream = self._deflater()
+        chunks = list(stream.deflate(_until(stopped, self._read(entry))))
         # An iterator lets go of its list at the end, before the next file is waited for.
         return DeflatedEntry(entry, stream, iter(chunks))
 
@@ -90,6 +87,13 @@ class ReadAhead:
             return begun.deflated.result()
         stream = DeflateStream()
         return DeflatedEntry(begun.entry, stream, stream.deflate(self._read(begun.entry)))
+
+
+def _until(stopped: Event, content: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in content:
+        if stopped.is_set():
+            break
+        yield chunk
 
 
 def _size_in_memory(entry: Entry) -> int:
