@@ -28,7 +28,7 @@ from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.integrity import Integrity, integrity_of
 from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentPart, SentUpload, is_part
 from artifact_pipeline.worker.s3.object_tags import ensure_tags_of_upload
-from artifact_pipeline.worker.s3.part_sizes import upload_part_size
+from artifact_pipeline.worker.s3.part_sizes import put_threshold, upload_part_size
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
 from artifact_pipeline.worker.s3.upload_parts import Part, opened_source
@@ -108,8 +108,9 @@ class S3ObjectStore:
         with translated_errors():
             existing = upload.existing_parts()
             source = self._form_begun(source, part_size, existing)
+            threshold = put_threshold(source, self.multipart_threshold, part_size)
             with opened_source(
-                source, threshold=self.multipart_threshold, part_size=part_size, whole=whole
+                source, threshold=threshold, part_size=part_size, whole=whole
             ) as content:
                 if not isinstance(content, bytes):
                     return self._put_parts(

@@ -16,6 +16,8 @@ LARGE = 8 * _MIB
 """A file above this size is deflated while it is sent: its stream would take too much memory."""
 
 _MOST_BYTES = 16 * _MIB
+_MOST_WAITING = 4 * _MIB
+"""Once every thread has a file: further ones only fill the pauses of the threads."""
 _MOST_FILES = 256
 
 Read = Callable[[Entry], Iterator[bytes]]
@@ -67,7 +69,7 @@ class ReadAhead:
             ahead = 0
             for entry in entries:
                 size = _size_in_memory(entry)
-                while begun and (len(begun) >= _MOST_FILES or ahead + size > _MOST_BYTES):
+                while begun and not self._may_begin(len(begun), ahead + size):
                     ahead -= begun[0].size
                     yield self._finish(begun.popleft())
                 deflated = pool.submit(self._deflate, entry, stopped) if size else None
@@ -75,6 +77,11 @@ class ReadAhead:
                 ahead += size
             while begun:
                 yield self._finish(begun.popleft())
+
+    def _may_begin(self, begun: int, ahead: int) -> bool:
+        """Return whether a file may be begun, given the files before it, and all their bytes."""
+        most = _MOST_BYTES if begun < self._threads else _MOST_WAITING
+        return begun < _MOST_FILES and ahead <= most
 
     def _deflate(self, entry: Entry, stopped: Event) -> DeflatedEntry:
         stream = self._deflater()
