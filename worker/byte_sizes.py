@@ -12,7 +12,7 @@ def parse_size(text: object) -> int:
     try:
         return int(_SIZE.validate_python(text))
     except ValidationError:
-        raise ValueError("use a number of bytes, such as 10485760 or 10MiB") from None
+        raise ValueError("use a number of bytes, such as 10MiB or 10485760") from None
 
 
 Bytes = Annotated[int, BeforeValidator(parse_size)]

@@ -149,5 +149,5 @@ def test_a_size_that_is_none_is_told_with_an_example(monkeypatch: pytest.MonkeyP
     with pytest.raises(ConfigurationError) as refused:
         load(WorkerSettings)
     assert str(refused.value) == (
-        "ARTIFACTS_BANDWIDTH: use a number of bytes, such as 10485760 or 10MiB"
+        "ARTIFACTS_BANDWIDTH: use a number of bytes, such as 10MiB or 10485760"
     )
