@@ -31,9 +31,15 @@ _PATIENCE_SECONDS = 600
 
 
 class Rclone(HttpServer):
-    """An S3 server in Go: of those that install from a wheel, the one that is waited for least."""
+    """An S3 server in Go: of those that install from a wheel, the one that is waited for least.
 
-    def __init__(self, directory: Path, key_id: str, key: str) -> None:
+    Args:
+        directory: of its log, and of its objects.
+        key_id, key: of its one account.
+        in_memory: keep the objects in memory, not in files.
+    """
+
+    def __init__(self, directory: Path, key_id: str, key: str, *, in_memory: bool = False) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = kept_port(self)
         rclone = shutil.which("rclone", path=str(Path(sys.executable).parent))
@@ -42,24 +48,34 @@ class Rclone(HttpServer):
         address = ("--addr", f"127.0.0.1:{self.port}")
         objects = directory / "objects"
         objects.mkdir()
+        place = ":memory:" if in_memory else str(objects)
         super().__init__(
             "rclone",
-            [rclone, "serve", "s3", *keys, *address, "--config", os.devnull, str(objects)],
+            [rclone, "serve", "s3", *keys, *address, "--config", os.devnull, place],
             env=os.environ,
             log=directory / "s3.log",
         )
 
 
 class FastStack(EmbeddedStack):
-    """PostgreSQL, Valkey on a port, and rclone."""
+    """PostgreSQL, Valkey on a port, and rclone.
 
-    def __init__(self, directory: Path, database_url: str) -> None:
+    Args:
+        directory: of all but the database.
+        database_url: of the database.
+        objects_in_memory: as `Rclone`.
+    """
+
+    def __init__(
+        self, directory: Path, database_url: str, *, objects_in_memory: bool = False
+    ) -> None:
         super().__init__(directory, database_url, ports=Ports(broker=free_port()))
         settings = self.settings()
         self.s3 = Rclone(
             directory / "rclone",
             settings["AWS_ACCESS_KEY_ID"],
             settings["AWS_SECRET_ACCESS_KEY"],
+            in_memory=objects_in_memory,
         )
 
     def settings(self) -> dict[str, str]:
@@ -122,15 +138,20 @@ class Deployment:
 
 
 @contextmanager
-def deployment() -> Iterator[Deployment]:
+def deployment(*, objects_in_memory: bool = False) -> Iterator[Deployment]:
+    """Start all servers; PostgreSQL is on the disk."""
     with RestartablePostgres() as postgres:
         postgres.create(_DATABASE)
-        with deployment_on(postgres.url(_DATABASE)) as made:
+        url = postgres.url(_DATABASE)
+        with deployment_on(url, objects_in_memory=objects_in_memory) as made:
             yield made
 
 
 @contextmanager
-def deployment_on(database_url: str) -> Iterator[Deployment]:
+def deployment_on(database_url: str, *, objects_in_memory: bool = False) -> Iterator[Deployment]:
     """Start all but the database, which is there."""
-    with temporary_directory() as directory, FastStack(directory, database_url) as stack:
+    with (
+        temporary_directory() as directory,
+        FastStack(directory, database_url, objects_in_memory=objects_in_memory) as stack,
+    ):
         yield Deployment(stack)

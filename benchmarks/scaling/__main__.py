@@ -59,7 +59,10 @@ def _draw(figures: list[Figure], measured: list[MeasuredProcesses], images: Path
         images / "scaling-throughput.svg",
     )
     draw_queues(free, images / "scaling-queues.svg")
-    drained = {f"{number:,} processes": each for number, each in drains(figures).items()}
+    drained = {
+        f"{number:,} processes, at most {limit:,} messages": each
+        for (number, limit), each in drains(figures).items()
+    }
     draw_drain(drained, images / "scaling-drain.svg")
 
 

@@ -13,7 +13,7 @@ from benchmarks.scaling.costs import (
     costs_of,
     measured_draining,
 )
-from benchmarks.scaling.draining import Deployment, Moment, drain
+from benchmarks.scaling.draining import QUEUE_LIMIT, Deployment, Moment, drain
 from benchmarks.scaling.measuring import STORE_MS, MeasuredProcesses
 from benchmarks.scaling.model import Point, Site, one_machine, round_trips, throughput
 
@@ -21,7 +21,8 @@ ARTIFACTS = 100_000_000
 CORES = 2
 """Of the machine that everything was measured on."""
 PROCESSES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000)
-DRAINING = (8, 32, 1_000)
+DRAINING = ((8, QUEUE_LIMIT), (32, QUEUE_LIMIT), (32, 100_000), (1_000, 100_000))
+"""Processes, and the messages that a queue may have."""
 S3 = Site()
 WITHOUT_LIMIT = Site(puts_per_second=100_000)
 """Many prefixes, or a store that takes more."""
@@ -50,15 +51,16 @@ def tables(figures: Sequence[Figure], measured: Sequence[MeasuredProcesses]) -> 
     }
 
 
-def drains(figures: Sequence[Figure]) -> dict[int, list[Moment]]:
-    """Return how numbers of processes drain a hundred million uploads, requested at once."""
+def drains(figures: Sequence[Figure]) -> dict[tuple[int, int], list[Moment]]:
+    """Return how each of `DRAINING` drains a hundred million uploads, requested at once."""
     points = _points(WITHOUT_LIMIT, figures)
     [dispatched] = [each.ours for each in figures if each.name == _DISPATCHED]
     return {
-        number: drain(
-            Deployment(rate=points[number - 1].rate, dispatched=dispatched), lambda _: ARTIFACTS
+        (number, limit): drain(
+            Deployment(rate=points[number - 1].rate, dispatched=dispatched, queue_limit=limit),
+            lambda _: ARTIFACTS,
         )
-        for number in DRAINING
+        for number, limit in DRAINING
     }
 
 
@@ -107,11 +109,11 @@ def _processes(figures: Sequence[Figure]) -> str:
 def _draining(figures: Sequence[Figure]) -> str:
     points = _points(WITHOUT_LIMIT, figures)
     return _table(
-        "processes | uploads/s that they can do | uploads/s | hours | messages at most",
+        "processes | limit of messages | uploads/s that they can do | uploads/s | hours",
         (
-            f"{number:,} | {points[number - 1].rate:,.0f} | {ARTIFACTS / moments[-1].seconds:,.0f}"
-            f" | {moments[-1].seconds / 3600:.1f} | {max(m.messages for m in moments):,.0f}"
-            for number, moments in drains(figures).items()
+            f"{number:,} | {limit:,} | {points[number - 1].rate:,.0f}"
+            f" | {ARTIFACTS / moments[-1].seconds:,.0f} | {moments[-1].seconds / 3600:.1f}"
+            for (number, limit), moments in drains(figures).items()
         ),
     )
 

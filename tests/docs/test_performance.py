@@ -15,7 +15,7 @@ def test_the_page_has_the_figures_of_the_report() -> None:
     page = (ROOT / "docs/performance.md").read_text()
     assert tables(reported) in page
     assert goals_table(reported) in page
-    assert len({figure.name for figure in reported}) == 15
+    assert len({figure.name for figure in reported}) == 18
 
 
 def test_a_page_says_where_we_lose() -> None:
