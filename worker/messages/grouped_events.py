@@ -36,7 +36,7 @@ def group_events(app: Celery, url: str) -> None:
         url: of the broker.
     """
     if kind_of_url(url) is POSTGRESQL:
-        return  # its notifications take no more than Celery gathers
+        return  # its notifications hold as many as Celery gathers
 
     class GroupEvents(StartStopStep):
         requires = ("celery.worker.consumer.events:Events",)

@@ -179,7 +179,7 @@ class RedeliveringChannel(GuardedChannel, WritableChannel):
         return super()._get_pool(asynchronous)  # type: ignore[misc]  # not in the stubs
 
     def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - kombu's
-        """Return a client, which kombu makes anew for each command: it is kept as `own` is."""
+        """Return a client. kombu makes one for each command: this is kept, as `own` is."""
         if asynchronous:
             return super()._create_client(asynchronous)  # type: ignore[misc]  # not in the stubs
         if self._kept is None or self._kept.connection_pool is not self.pool:
