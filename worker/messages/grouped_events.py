@@ -9,7 +9,7 @@ from typing import Any
 from celery import Celery
 from celery.bootsteps import StartStopStep
 from celery.events.dispatcher import EventDispatcher
-from celery.worker.consumer.consumer import STOP_CONDITIONS
+from celery.worker.consumer.consumer import STOP_CONDITIONS  # type: ignore[attr-defined]  # not in the stubs
 
 from artifact_pipeline.tasks.broker_kinds import POSTGRESQL, kind_of_url
 
@@ -25,7 +25,7 @@ class Dispatcher(EventDispatcher):
     def extend_buffer(self, other: Any) -> None:  # noqa: ANN401 - Celery's
         super().extend_buffer(other)
         for group, events in other._group_buffer.items():  # noqa: SLF001 - as Celery does
-            self._group_buffer[group].extend(events)
+            self._group_buffer[group].extend(events)  # type: ignore[attr-defined]  # the same
 
 
 def group_events(app: Celery, url: str) -> None:
@@ -54,7 +54,7 @@ def group_events(app: Celery, url: str) -> None:
                 dispatcher.on_send_buffered = dispatcher.flush
                 dispatcher.flush()
 
-    app.events.dispatcher_cls = Dispatcher
+    app.events.dispatcher_cls = Dispatcher  # type: ignore[assignment]  # wrong in the stubs
     app.steps["consumer"].add(GroupEvents)
 
 
