@@ -144,6 +144,10 @@ faults: $(VENV)/.installed ## thousands of transfers under random faults (ARGS="
 figures: $(VENV)/.installed ## what a kill, a FLUSHALL and a broker's absence cost, measured
 	$(BIN)/python -m tests.faults.figures
 
+.PHONY: faults-report
+faults-report: $(VENV)/.installed ## storms, takeovers and hosts, to faults.json and docs/reliability.md (20 minutes)
+	$(BIN)/python -m tests.faults.report $(ARGS)
+
 .PHONY: install
 install: $(VENV)/.installed ## only make .venv
 

@@ -243,6 +243,10 @@ class Batches:
         """Return how far the batch is. Raises: NotFoundError."""
         return self._batches.progress(batch_id)
 
+    def snapshot(self, batch_id: int) -> Preview:
+        """Return what the preview of the batch has frozen. Raises: NotFoundError."""
+        return self._snapshots.preview(batch_id)
+
     def members(self, batch_id: int) -> Iterator[Member]:
         """Yield every member in its order, with what became of it. Raises: NotFoundError."""
         return self._batches.members(batch_id)
