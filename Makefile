@@ -165,7 +165,7 @@ endef
 .PHONY: lock
 lock: $(VENV)/.installed ## resolve the lock files again, with hashes (ARGS=--upgrade for newer versions)
 	$(call resolve,requirements.lock,--all-extras $(ARGS))
-	$(call resolve,requirements-runtime.lock,--extra monitoring --extra metrics --extra tracing --extra web --extra crc32c --extra pgmq --constraint requirements.lock)
+	$(call resolve,requirements-runtime.lock,--extra monitoring --extra metrics --extra tracing --extra web --extra crc32c --extra pgmq --extra sqs --constraint requirements.lock)
 	$(call resolve,requirements-demo.lock,--extra embedded --constraint requirements.lock)
 
 .PHONY: clean
