@@ -66,7 +66,9 @@ def test_a_queue_that_has_lost_its_log_is_left_out_and_replaced(
         # A publish to it ends soon, and leaves no answer to the next one
         with pytest.raises(BrokerUnavailableError) as silent:
             publish([upload_of(ArtifactKind.RUN_RESULTS)], app)
-        assert isinstance(silent.value.__cause__.__cause__, TimeoutError)
+        operational = silent.value.__cause__
+        assert operational is not None
+        assert isinstance(operational.__cause__, TimeoutError)
         publish([upload_of(ArtifactKind.RUN_CONFIG)], app)
         # And doctor names the queue
         findings = examine_broker(fail_fast_app(server.broker), server.broker)
