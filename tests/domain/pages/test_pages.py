@@ -67,6 +67,26 @@ def test_what_is_done_is_not_asked_about_again(world: World, pages: FakePages) -
     assert len(pages.claimed) == claims
 
 
+def test_the_message_of_an_upload_of_another_process_claims_nothing(
+    world: World, pages: FakePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an upload that another process is at, and one that it has done
+    lease = timedelta(minutes=1)
+    running, done = CONFIGS[:2]
+    for config in (running, done):
+        world.transfers.claim(
+            config, Direction.UPLOAD, request_of(config), owner="another", lease=lease
+        )
+    world.transfers._keep(world.latest(done), state=DONE)
+    monkeypatch.delattr(type(world.transfers), "claim")
+    # When
+    runner = page_runner(world, pages)
+    answers = [runner(config, request_of(config)).state for config in (running, done)]
+    # Then
+    assert answers == [TransferState.RUNNING, DONE]
+    assert pages.claimed == [0, 0]
+
+
 def test_one_id_may_name_the_uploads_of_two_artifacts(world: World, pages: FakePages) -> None:
     # Given a client that has used one id twice
     for config in CONFIGS[:2]:
