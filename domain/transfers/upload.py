@@ -13,6 +13,7 @@ from artifact_pipeline.domain.model.preconditions import Precondition, replacing
 from artifact_pipeline.domain.model.transfers import Claim, Direction, is_expected_of_client
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.object_store import IObjectStore
+from artifact_pipeline.domain.ports.packed import forms_of
 from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
 from artifact_pipeline.domain.ports.workspace import IWorkspace, Source
 from artifact_pipeline.domain.transfers.lease import LeaseKeeper
@@ -126,8 +127,11 @@ class UploadArtifact:
     def _is_unchanged(self, stored: StoredArtifact, source: Source, keeper: LeaseKeeper) -> bool:
         if source.exact_size not in (None, stored.object.size):
             return False
-        digest = sha256_of(source.chunks(), checkpoint=keeper.checkpoint)
-        return digest.hex() == stored.object.sha256 and self.store.holds(stored.object)
+        digests = (
+            sha256_of(form.chunks(), checkpoint=keeper.checkpoint).hex()
+            for form in forms_of(source)
+        )
+        return stored.object.sha256 in digests and self.store.holds(stored.object)
 
     def _clean_up(self, claim: Claim, keeper: LeaseKeeper) -> None:
         if keeper.upload_id is None:

@@ -30,6 +30,14 @@ from artifact_pipeline.domain.reasons import ReasonCode
 from tests.domain.world import CONFIG, CONFIG_KEY, LEASE, RESULTS, World
 
 
+class Repacked(InMemorySource):
+    """Other bytes than those of the former release."""
+
+    def __init__(self, former: Source) -> None:
+        super().__init__(b"".join(former.chunks())[::-1], exact_size=None)
+        object.__setattr__(self, "former", (former,))
+
+
 def results(job_id: int, run_id: int) -> Artifact:
     return Artifact(ArtifactKind.RUN_RESULTS, job_id, run_id)
 
@@ -107,6 +115,21 @@ class TestUnchangedBytes:
         for request_id in ("first", "second"):
             world.upload(RESULTS, request_id)
         assert world.store.puts.total() == 1
+
+    def test_an_archive_in_the_form_of_a_former_release_is_not_sent_again(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given: results that the former release has sent
+        world.upload(RESULTS, "first")
+        former = world.workspace.source(RESULTS)
+        monkeypatch.setattr(type(world.workspace), "source", lambda *_: Repacked(former))
+        # When
+        for request_id in ("second", "third"):
+            summary = world.upload(RESULTS, request_id)
+            # Then
+            assert (summary.state, world.latest(RESULTS).bytes_sent) == (TransferState.DONE, 0)
+        assert world.store.puts.total() == 1
+        assert list(world.store.objects.values()) == [b"".join(former.chunks())]
 
     def test_they_are_sent_again_when_the_bucket_lost_them(self, world: World) -> None:
         world.upload(request_id="first")

@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,10 +17,13 @@ from artifact_pipeline.domain.errors import (
     StoreConflictError,
 )
 from artifact_pipeline.domain.model.preconditions import Create
+from artifact_pipeline.domain.ports.packed import forms_of
 from artifact_pipeline.worker.file_store import key_locks
 from artifact_pipeline.worker.file_store.key_locks import locked
-from tests.file_store.steps import Shelf
+from artifact_pipeline.worker.workspace import Workspace
+from tests.file_store.steps import Shelf, store_in
 from tests.s3.steps import KEY, Progress, put, random_bytes
+from tests.workspace.trees import RESULTS, all_of, plant
 
 PART = 1000
 CONTENT = random_bytes(3500)
@@ -221,3 +225,22 @@ def test_a_copy_of_damaged_bytes_is_refused(shelf: Shelf) -> None:
             progress=Progress(),
         )
     assert shelf.body(KEY) is None
+
+
+@pytest.mark.parametrize("begun", [0, 1], ids=["this release", "the former one"])
+def test_results_go_on_in_the_form_in_which_their_upload_was_begun(
+    shelf: Shelf, tmp_path: Path, begun: int
+) -> None:
+    # Given
+    workspace = Workspace(tmp_path / "workspace")
+    rows = "".join(f"{number},{number * number % 977}\n" for number in range(60_000)).encode()
+    plant(workspace.path(RESULTS), {"RUN1/a.csv": rows, "RUN1/b.csv": rows[::-1]})
+    forms = list(forms_of(workspace.source(RESULTS)))
+    store, progress = store_in(shelf.root, 64 * 1024), Progress(lost_at=4)
+    with pytest.raises(LeaseLostError):
+        put(store, forms[begun], progress)
+    # When
+    stored = put(store, forms[0], Progress(progress.upload_id))
+    # Then
+    assert 0 < stored.bytes_sent < stored.size
+    assert shelf.body(KEY) == all_of(forms[begun])

@@ -157,8 +157,8 @@ def test_the_version_of_a_versioned_bucket_is_known(
 
 
 def _body_of(request: AWSPreparedRequest) -> bytes:
-    body: Any = request.body  # a BytesIO, whatever the stubs say
-    return bytes(body.getvalue())
+    body: Any = request.body  # a BytesIO of bytes, or a bytearray, whatever the stubs say
+    return bytes(body if isinstance(body, bytearray) else body.getvalue())
 
 
 def _accept(operation: str, _request: AWSPreparedRequest) -> AWSResponse:

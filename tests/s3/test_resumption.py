@@ -1,6 +1,7 @@
 """An interrupted upload, and the attempt that goes on with it."""
 
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -8,9 +9,12 @@ from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
 from artifact_pipeline.domain.errors import AccessDeniedError, LeaseLostError
+from artifact_pipeline.domain.ports.packed import forms_of
+from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3.checksums import as_base64
 from artifact_pipeline.worker.s3.multipart import MultipartUpload
 from artifact_pipeline.worker.s3.store import S3ObjectStore
+from artifact_pipeline.worker.workspace import Workspace
 from tests.s3.steps import (
     KEY,
     PART,
@@ -22,6 +26,7 @@ from tests.s3.steps import (
     random_bytes,
     store_of,
 )
+from tests.workspace.trees import RESULTS, all_of, plant
 
 PARTS = 9
 CONTENT = random_bytes(PARTS * PART - 100)
@@ -29,7 +34,9 @@ ALL_PARTS_SENT = PARTS + 1
 """The checkpoint before the object is completed."""
 
 
-def interrupted(store: S3ObjectStore, content: bytes = CONTENT, at: int = ALL_PARTS_SENT) -> str:
+def interrupted(
+    store: S3ObjectStore, content: bytes | Source = CONTENT, at: int = ALL_PARTS_SENT
+) -> str:
     """The id of an upload that ended at that checkpoint."""
     progress = Progress(lost_at=at)
     with pytest.raises(LeaseLostError):
@@ -222,3 +229,31 @@ def _listed(number: int) -> dict[str, object]:
         "Size": PART,
         "ChecksumSHA256": as_base64(sha256(str(number).encode()).digest()),
     }
+
+
+@pytest.fixture
+def forms(tmp_path: Path) -> list[Source]:
+    """Results of a few parts, in the form of this release and in the former one."""
+    rows = "".join(f"{number},{number * number % 977}\n" for number in range(150_000)).encode()
+    workspace = Workspace(tmp_path)
+    plant(workspace.path(RESULTS), {"RUN1/a.csv": rows, "RUN1/b.csv": rows[::-1]})
+    return list(forms_of(workspace.source(RESULTS)))
+
+
+@pytest.mark.parametrize("begun", [0, 1], ids=["this", "the former"])
+def test_results_go_on_in_the_form_in_which_their_upload_was_begun(
+    store: S3ObjectStore, requests: Requests, forms: list[Source], begun: int
+) -> None:
+    # Given: an upload by this release, or by the former one
+    content = all_of(forms[begun])
+    upload_id = interrupted(store, forms[begun], at=6)
+    requests.names.clear()
+    # When
+    stored = put(store, forms[0], Progress(upload_id))
+    # Then
+    assert requests.count("CreateMultipartUpload") == 0
+    assert 0 < stored.bytes_sent < stored.size
+    assert body(store) == content
+    # And: it is taken for the same when its record was lost
+    again = put(store, forms[0], Progress(upload_id))
+    assert (again.bytes_sent, again.sha256) == (0, sha256(content).hexdigest())

@@ -1,4 +1,4 @@
-"""The bytes of a zip: what `zipfile` gives, but for what does not shrink."""
+"""The bytes of a zip: by libdeflate, and in the form of former releases by zlib."""
 
 import hashlib
 import io
@@ -10,12 +10,20 @@ import zlib
 from functools import cache
 from pathlib import Path
 
+import deflate
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from artifact_pipeline.domain.ports.packed import forms_of
+from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.workspace import Workspace
-from artifact_pipeline.worker.workspace.deflate import DeflateStream
+from artifact_pipeline.worker.workspace.deflate import (
+    Deflated,
+    DeflateStream,
+    WholeDeflate,
+    largest_deflated,
+)
 from artifact_pipeline.worker.workspace.files import CHUNK
 from tests.workspace.trees import RESULTS, all_of, plant, unzipped
 
@@ -40,13 +48,21 @@ def results_files() -> dict[str, bytes | None]:
     }
 
 
-DIGEST = "e06d697d390e87a5a59879f616d3a97721162cd8a9ede6ef0f2888f7769212d2"
+DIGEST = "1939ac5c42a3ae3bfc93b21f452465e4e14a16724eceb60e446eb3f480c2219e"
+"""Change it only with a new form of the zip, beside the former ones."""
+FORMER_DIGEST = "e06d697d390e87a5a59879f616d3a97721162cd8a9ede6ef0f2888f7769212d2"
 PROBE_DIGEST = "e7c48b9a7fd50872a4a13b74c3a783dcf2f7d45d7c53a64fced719c7d273af1e"
 
 
 def probe() -> str:
     """Return the digest by which a zlib is known that gives other bytes."""
     return hashlib.sha256(zlib.compress(table(200_000, 3), 1)).hexdigest()
+
+
+def former(source: Source) -> Source:
+    """Return the source in the form of the release before."""
+    _, by_zlib = forms_of(source)
+    return by_zlib
 
 
 def by_zipfile(files: dict[str, bytes | None]) -> bytes:
@@ -73,29 +89,43 @@ class Unseekable(io.BytesIO):
 
 
 @pytest.mark.parametrize("threads", [1, 4, 64])
-def test_a_zip_has_the_bytes_that_zipfile_gives(
+def test_the_former_form_has_the_bytes_that_zipfile_gives(
     tmp_path: Path, results: Path, threads: int
 ) -> None:
     # Given: files below and above the size up to which they are deflated ahead
     files = {**results_files(), "RUN4/above.csv": table(20_000, 5) * 20, "RUN4/b.csv": table(10, 6)}
     plant(results, files)
     # When
-    content = all_of(Workspace(tmp_path / "workspace", threads=threads).source(RESULTS))
+    source = Workspace(tmp_path / "workspace", threads=threads).source(RESULTS)
     # Then
-    assert content == by_zipfile(files)
+    assert all_of(former(source)) == by_zipfile(files)
 
 
 # In quotes, so that it is worked out when the test runs.
 @pytest.mark.skipif("probe() != PROBE_DIGEST", reason="this zlib gives other bytes")
-def test_the_bytes_are_those_of_all_versions(workspace: Workspace, results: Path) -> None:
+def test_the_former_bytes_are_those_of_all_versions(workspace: Workspace, results: Path) -> None:
     plant(results, results_files())
     (results / "RUN3/tool.sh").chmod(0o755)
-    assert hashlib.sha256(all_of(workspace.source(RESULTS))).hexdigest() == DIGEST
+    content = all_of(former(workspace.source(RESULTS)))
+    assert hashlib.sha256(content).hexdigest() == FORMER_DIGEST
 
 
-def deflated(*chunks: bytes) -> bytes:
+@pytest.mark.parametrize("threads", [1, 64])
+def test_the_bytes_are_the_same_on_every_machine(
+    tmp_path: Path, results: Path, threads: int
+) -> None:
+    # Given: files that are all deflated by libdeflate, which asks no CPU what it can do
+    plant(results, results_files())
+    (results / "RUN3/tool.sh").chmod(0o755)
+    # When
+    content = all_of(Workspace(tmp_path / "workspace", threads=threads).source(RESULTS))
+    # Then
+    assert hashlib.sha256(content).hexdigest() == DIGEST, f"deflate {deflate.__version__}"
+
+
+def deflated(*chunks: bytes, by: type[Deflated] = DeflateStream) -> bytes:
     """Return the stream of the chunks, whose sums must be right."""
-    stream = DeflateStream()
+    stream = by()
     content = b"".join(stream.deflate(chunks))
     assert stream.size == len(content)
     assert stream.crc == zlib.crc32(b"".join(chunks))
@@ -116,10 +146,18 @@ def chunks_of_all_kinds() -> list[bytes]:
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.deferred(lambda: st.sampled_from(chunks_of_all_kinds())), max_size=5))
 def test_noise_and_text_in_any_order_come_out_again(chunks: list[bytes]) -> None:
-    inflate = zlib.decompressobj(-15)
-    assert inflate.decompress(deflated(*chunks)) == b"".join(chunks)
-    assert inflate.eof
-    assert not inflate.unused_data
+    for by in (DeflateStream, WholeDeflate):
+        inflate = zlib.decompressobj(-15)
+        content = deflated(*chunks, by=by)
+        assert inflate.decompress(content) == b"".join(chunks)
+        assert inflate.eof
+        assert not inflate.unused_data
+        assert len(content) <= largest_deflated(sum(map(len, chunks)))
+
+
+def test_content_with_noise_is_streamed_as_by_zlib() -> None:
+    assert deflated(NOISE, text(), by=WholeDeflate) == deflated(NOISE, text())
+    assert len(deflated(text(), by=WholeDeflate)) < len(deflated(text()))
 
 
 def test_noise_is_stored_and_what_follows_it_is_deflated() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from artifact_pipeline.domain.model.checksums import SHA256, Checksum
 from artifact_pipeline.domain.model.digests import feed
 from artifact_pipeline.domain.ports.object_store import UploadProgress
+from artifact_pipeline.domain.ports.packed import form_begun
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.file_store.descriptions import write_all
 from artifact_pipeline.worker.file_store.uploads import FileUpload
@@ -56,6 +57,8 @@ def write_source(
         resumable_from: the size from which on another attempt may go on with the upload.
         progress: the other end of the lease.
     """
+    if upload.marks:
+        source = form_begun(source, 0, part_size, lambda part: _digest(part) == upload.marks[0])
     whole = hashlib.sha256()
     parts = _Parts(upload, part_size, resumable_from, progress)
     feed(source.chunks(), whole.update, parts.take)
@@ -63,6 +66,10 @@ def write_source(
     upload.finish(parts.size)
     checksum = composite(parts.digests or [whole.digest()])
     return Written(parts.size, whole.hexdigest(), checksum, parts.bytes_sent)
+
+
+def _digest(part: bytes) -> bytes:
+    return hashlib.sha256(part).digest()
 
 
 class _Parts:

@@ -32,25 +32,19 @@ def drained(taken: deque[bytes]) -> Iterator[bytes]:
         yield taken.popleft()
 
 
-def in_parts(chunks: Iterator[bytes], size: int) -> Iterator[bytes]:
+def in_parts(chunks: Iterator[bytes], size: int) -> Iterator[bytearray]:
     """Yield the same bytes in pieces of just that size, but for the last."""
-    pieces: list[memoryview] = []
-    missing = size
+    part, filled = bytearray(size), 0
     for chunk in chunks:
         rest = memoryview(chunk)
-        while len(rest) >= missing:
-            pieces.append(rest[:missing])
-            rest, missing = rest[missing:], size
-            yield _joined(pieces)
-        if rest:
-            pieces.append(rest)
-            missing -= len(rest)
-    if pieces:
-        yield _joined(pieces)
-
-
-def _joined(pieces: list[memoryview]) -> bytes:
-    part = b"".join(pieces)
-    # Otherwise they would stay in memory for as long as the part is sent.
-    pieces.clear()
-    return part
+        while rest:
+            piece = rest[: size - filled]
+            # Pieces that were kept and joined would be in memory twice.
+            part[filled : filled + len(piece)] = piece
+            filled += len(piece)
+            rest = rest[len(piece) :]
+            if filled == size:
+                yield part
+                part, filled = bytearray(size), 0
+    if filled:
+        yield part[:filled]

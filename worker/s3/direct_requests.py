@@ -155,7 +155,7 @@ class _Requests:
         self, first: object, client: "S3Client", method: str, call: Call
     ) -> Mapping[str, Any]:
         """Send by boto3, whose first attempt had this outcome already."""
-        if not isinstance(call.body, bytes):
+        if not isinstance(call.body, bytes | bytearray):
             call.body.seek(0)
         self.pending.first = first
         try:

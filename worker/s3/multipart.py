@@ -7,6 +7,7 @@ again.
 """
 
 import base64
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -52,6 +53,12 @@ class SentPart:
     has_md5_etag: bool = False
     checksum: str = ""
     is_proven: bool = True
+
+
+def is_part(part: SentPart, integrity: Integrity, content: bytes) -> bool:
+    """Return whether S3 has these bytes as the part, by the checksum that it lists."""
+    checksum = integrity.of([content], hashlib.sha256(content).digest())
+    return bool(checksum) and (part.checksum, part.size) == (checksum, len(content))
 
 
 Send = Callable[[str], SentPart]

@@ -7,6 +7,7 @@ from artifact_pipeline.domain.ports.workspace import Source
 MAX_PARTS = 10_000
 
 _MANY_PARTS = 1_000
+_LIKELY_LARGE = 8
 
 
 def part_size_for(size: int, wanted: int) -> int:
@@ -27,6 +28,17 @@ def likely_part_size(size: int, parts: int) -> int | None:
         if rounded <= most:
             return rounded
     return None
+
+
+def put_threshold(source: Source, threshold: int, part_size: int) -> int:
+    """Return the size in bytes below which the source is one PUT.
+
+    What is below it is in memory at once. So what is very likely larger, since a zip of it would
+    otherwise have an eighth of its bytes, is sent in parts from the first one on.
+    """
+    if source.exact_size is None and source.largest_size > _LIKELY_LARGE * threshold:
+        return min(threshold, part_size)
+    return threshold
 
 
 def upload_part_size(source: Source, wanted: int) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -13,6 +14,7 @@ from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import ObjectAddress
 from artifact_pipeline.domain.model.preconditions import Precondition
 from artifact_pipeline.domain.ports.object_store import UploadProgress
+from artifact_pipeline.domain.ports.packed import form_begun, forms_of
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.worker.s3 import direct_requests
 from artifact_pipeline.worker.s3.abilities import AWS, StoreAbilities
@@ -24,9 +26,9 @@ from artifact_pipeline.worker.s3.endpoints import endpoint_of, location_of
 from artifact_pipeline.worker.s3.errors import code_of, translated_errors
 from artifact_pipeline.worker.s3.existence import head_of
 from artifact_pipeline.worker.s3.integrity import Integrity, integrity_of
-from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentUpload
+from artifact_pipeline.worker.s3.multipart import MultipartUpload, SentPart, SentUpload, is_part
 from artifact_pipeline.worker.s3.object_tags import ensure_tags_of_upload
-from artifact_pipeline.worker.s3.part_sizes import upload_part_size
+from artifact_pipeline.worker.s3.part_sizes import put_threshold, upload_part_size
 from artifact_pipeline.worker.s3.reading import S3ObjectReader
 from artifact_pipeline.worker.s3.tags import NO_TAGS, ObjectTags
 from artifact_pipeline.worker.s3.upload_parts import Part, opened_source
@@ -100,21 +102,25 @@ class S3ObjectStore:
         """
         # The fence on S3's side: an object that has appeared since is not replaced.
         fence = self._fence(key, precondition, progress)
+        upload = self._multipart(key, create, progress)
+        part_size = upload_part_size(source, self.part_size)
         whole = hashlib.sha256()
-        opened = opened_source(
-            source,
-            threshold=self.multipart_threshold,
-            part_size=upload_part_size(source, self.part_size),
-            whole=whole,
-        )
-        with translated_errors(), opened as content:
-            if not isinstance(content, bytes):
-                return self._put_parts(source, content, whole, create, fence)
-            progress.checkpoint()
-            stored = self._put_small(content, whole.digest(), create, fence)
-            if progress.upload_id is not None:  # the source was larger once
-                self.abort(key, progress.upload_id)
-            return stored
+        with translated_errors():
+            existing = upload.existing_parts()
+            source = self._form_begun(source, part_size, existing)
+            threshold = put_threshold(source, self.multipart_threshold, part_size)
+            with opened_source(
+                source, threshold=threshold, part_size=part_size, whole=whole
+            ) as content:
+                if not isinstance(content, bytes):
+                    return self._put_parts(
+                        source, content, whole, upload=upload, existing=existing, fence=fence
+                    )
+                progress.checkpoint()
+                stored = self._put_small(content, whole.digest(), create, fence)
+                if progress.upload_id is not None:  # the source was larger once
+                    self.abort(key, progress.upload_id)
+                return stored
 
     def holds(self, stored: StoredObject) -> bool:
         with translated_errors():
@@ -228,19 +234,28 @@ class S3ObjectStore:
             answer = found_instead(self._reader, error, content, create, fence)
         return stored_object(content, create, fence, answer, bytes_sent=len(body))
 
-    def _put_parts(
+    def _form_begun(
+        self, source: Source, part_size: int, existing: dict[int, SentPart] | None
+    ) -> Source:
+        if not existing:
+            return source
+        first = existing[min(existing)]
+        start = (first.number - 1) * part_size
+        return form_begun(source, start, part_size, partial(is_part, first, self._integrity))
+
+    def _put_parts(  # noqa: PLR0913 - the bytes, and where they go
         self,
         source: Source,
         parts: Iterator[Part],
         whole: "hashlib._Hash",
-        create: dict[str, Any],
+        *,
+        upload: MultipartUpload,
+        existing: dict[int, SentPart] | None,
         fence: WriteFence,
     ) -> StoredObject:
         """Upload the parts. Args: `whole`: gets their bytes while they are taken."""
-        upload = self._multipart(fence.address.key, create, fence.progress)
-        existing = upload.existing_parts()
         if existing is None and fence.progress.upload_id is not None:
-            unrecorded = self._unrecorded(source, create, fence)
+            unrecorded = self._unrecorded(source, upload.create, fence)
             if unrecorded is not None:
                 return unrecorded
         sent = upload.send(parts, existing)
@@ -268,10 +283,11 @@ class S3ObjectStore:
         if head is None:
             return None
         part_size = upload_part_size(source, self.part_size)
-        content = content_of(source, part_size, fence.progress.checkpoint)
-        if not content.is_of(head, self._reader, fence):
-            return None
-        return stored_object(content, create, fence, head, bytes_sent=0)
+        for form in forms_of(source):
+            content = content_of(form, part_size, fence.progress.checkpoint)
+            if content.is_of(head, self._reader, fence):
+                return stored_object(content, create, fence, head, bytes_sent=0)
+        return None
 
     def _head(self, key: str) -> "HeadObjectOutputTypeDef | None":
         return head_of(self.client, ObjectAddress(self.bucket, key), checksums=True)

@@ -55,7 +55,7 @@ class FileBody:
             yield piece
 
 
-Body = bytes | BinaryIO | FileBody
+Body = bytes | bytearray | BinaryIO | FileBody
 """The bytes of a request, or a file of them that begins at its first byte."""
 
 
@@ -84,7 +84,7 @@ class Part(Protocol):
 class BytesPart:
     """A part in memory."""
 
-    content: bytes
+    content: bytes | bytearray
 
     @property
     def size(self) -> int:
@@ -94,10 +94,10 @@ class BytesPart:
     def sha256(self) -> bytes:
         return hashlib.sha256(self.content).digest()
 
-    def body(self) -> bytes:
+    def body(self) -> bytes | bytearray:
         return self.content
 
-    def pieces(self) -> Iterator[bytes]:
+    def pieces(self) -> Iterator[bytes | bytearray]:
         yield self.content
 
     def check(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
 
-from artifact_pipeline.worker.workspace.deflate import DeflateStream
+from artifact_pipeline.worker.workspace.deflate import Deflated, DeflateStream, WholeDeflate
 from artifact_pipeline.worker.workspace.scan import Entry
 
 _MIB = 2**20
@@ -16,6 +16,8 @@ LARGE = 8 * _MIB
 """A file above this size is deflated while it is sent: its stream would take too much memory."""
 
 _MOST_BYTES = 16 * _MIB
+_MOST_WAITING = 4 * _MIB
+"""Once every thread has a file: further ones only fill the pauses of the threads."""
 _MOST_FILES = 256
 
 Read = Callable[[Entry], Iterator[bytes]]
@@ -30,8 +32,8 @@ class DeflatedEntry:
     """
 
     entry: Entry
-    stream: DeflateStream
-    chunks: Iterator[bytes]
+    stream: Deflated
+    chunks: Iterator[bytes | bytearray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +49,15 @@ class ReadAhead:
     Args:
         read: may be called by several threads at once.
         threads: how many files are deflated at once.
+        deflater: of the files that are deflated ahead; zlib deflates larger ones.
     """
 
-    def __init__(self, read: Read, threads: int) -> None:
+    def __init__(
+        self, read: Read, threads: int, deflater: Callable[[], Deflated] = WholeDeflate
+    ) -> None:
         self._read = read
         self._threads = threads
+        self._deflater = deflater
 
     def deflated(self, entries: Iterable[Entry]) -> Generator[DeflatedEntry, None, None]:
         """Yield the entries in their order; directories have no bytes.
@@ -63,7 +69,7 @@ class ReadAhead:
             ahead = 0
             for entry in entries:
                 size = _size_in_memory(entry)
-                while begun and (len(begun) >= _MOST_FILES or ahead + size > _MOST_BYTES):
+                while begun and not self._may_begin(len(begun), ahead + size):
                     ahead -= begun[0].size
                     yield self._finish(begun.popleft())
                 deflated = pool.submit(self._deflate, entry, stopped) if size else None
@@ -72,12 +78,14 @@ class ReadAhead:
             while begun:
                 yield self._finish(begun.popleft())
 
+    def _may_begin(self, begun: int, ahead: int) -> bool:
+        """Return whether a file may be begun, given the files before it, and all their bytes."""
+        most = _MOST_BYTES if begun < self._threads else _MOST_WAITING
+        return begun < _MOST_FILES and ahead <= most
+
     def _deflate(self, entry: Entry, stopped: Event) -> DeflatedEntry:
-        stream, chunks = DeflateStream(), []
-        for chunk in stream.deflate(self._read(entry)):
-            if stopped.is_set():
-                break
-            chunks.append(chunk)
+        stream = self._deflater()
+        chunks = list(stream.deflate(_until(stopped, self._read(entry))))
         # An iterator lets go of its list at the end, before the next file is waited for.
         return DeflatedEntry(entry, stream, iter(chunks))
 
@@ -86,6 +94,13 @@ class ReadAhead:
             return begun.deflated.result()
         stream = DeflateStream()
         return DeflatedEntry(begun.entry, stream, stream.deflate(self._read(begun.entry)))
+
+
+def _until(stopped: Event, content: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in content:
+        if stopped.is_set():
+            break
+        yield chunk
 
 
 def _size_in_memory(entry: Entry) -> int:

@@ -41,7 +41,7 @@ class ZipRecords:
         info.flag_bits = _HAS_DATA_DESCRIPTOR
         self._sink.write(info.FileHeader(_needs_zip64(info)))
 
-    def add(self, deflated: bytes) -> None:
+    def add(self, deflated: bytes | bytearray) -> None:
         self._sink.write(deflated)
 
     def end(self, info: zipfile.ZipInfo, crc: int, deflated_size: int) -> None:
@@ -73,7 +73,7 @@ class _Sink:
         self._total = 0
         self._bytes = bytearray()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | bytearray) -> int:
         self._bytes += data
         self._total += len(data)
         return len(data)

@@ -6,11 +6,17 @@ The times of modification are left out for this reason, unless they are asked fo
 
 import stat
 import zipfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from copy import copy
 
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.worker.workspace.deflate import largest_deflated
+from artifact_pipeline.worker.workspace.deflate import (
+    Deflated,
+    DeflateStream,
+    WholeDeflate,
+    largest_deflated,
+)
 from artifact_pipeline.worker.workspace.enclosure import Enclosure
 from artifact_pipeline.worker.workspace.extra_fields import timestamp
 from artifact_pipeline.worker.workspace.failures import changed
@@ -38,6 +44,9 @@ class ZippedDirectory:
         keeps_times: pack the files' times of modification.
         threads: how many files are deflated at once; it makes no difference to the bytes.
 
+    Attributes:
+        deflater: of the files that are deflated ahead.
+
     Raises:
         SourceMissingError, SourceEmptyError, SourceInvalidError, SourceUnreadableError: as `scan`.
     """
@@ -56,6 +65,7 @@ class ZippedDirectory:
         self._run = run
         self._keeps_times = keeps_times
         self._threads = threads
+        self.deflater: Callable[[], Deflated] = WholeDeflate
         self._listing = self._scan()
 
     @property
@@ -70,10 +80,19 @@ class ZippedDirectory:
     def links_left_out(self) -> int:
         return self._listing.left_out
 
+    @property
+    def former(self) -> "Sequence[ZippedDirectory]":
+        """The same entries, all deflated by zlib: releases before 0.2 made such zips."""
+        if self.deflater is DeflateStream:
+            return ()
+        by_zlib = copy(self)
+        by_zlib.deflater = DeflateStream
+        return (by_zlib,)
+
     def chunks(self) -> Generator[bytes, None, None]:
         """Yield the zip. Its threads end when this ends or is closed."""
         records = ZipRecords()
-        ahead = ReadAhead(self._read, self._threads).deflated(self._listing.entries)
+        ahead = ReadAhead(self._read, self._threads, self.deflater).deflated(self._listing.entries)
         with closing(ahead):
             for deflated in ahead:
                 yield from self._zipped(deflated, records)
