@@ -31,8 +31,13 @@ def test_one_message_uploads_what_is_due_with_it(world: World, pages: FakePages)
     assert set(world.store.puts.values()) == {1}
 
 
-def test_finished_uploads_are_recorded_sixteen_at_a_time(world: World, pages: FakePages) -> None:
-    grown(world, pages)
+def test_finished_uploads_are_recorded_in_groups(world: World, pages: FakePages) -> None:
+    # Given pages that are larger than a group
+    runner = page_runner(world, pages, replace(UNHURRIED, record_rows=16))
+    runner._size = COUNT
+    # When
+    runner(CONFIGS[0], request_of(CONFIGS[0]))
+    # Then
     assert pages.recorded == [16, COUNT - 16]
 
 
