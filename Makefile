@@ -144,6 +144,10 @@ faults: $(VENV)/.installed ## thousands of transfers under random faults (ARGS="
 figures: $(VENV)/.installed ## what a kill, a FLUSHALL and a broker's absence cost, measured
 	$(BIN)/python -m tests.faults.figures
 
+.PHONY: faults-report
+faults-report: $(VENV)/.installed ## storms, takeovers and hosts, to faults.json and docs/reliability.md (20 minutes)
+	$(BIN)/python -m tests.faults.report $(ARGS)
+
 .PHONY: install
 install: $(VENV)/.installed ## only make .venv
 
@@ -161,7 +165,7 @@ endef
 .PHONY: lock
 lock: $(VENV)/.installed ## resolve the lock files again, with hashes (ARGS=--upgrade for newer versions)
 	$(call resolve,requirements.lock,--all-extras $(ARGS))
-	$(call resolve,requirements-runtime.lock,--extra monitoring --extra metrics --extra tracing --extra web --extra crc32c --extra pgmq --constraint requirements.lock)
+	$(call resolve,requirements-runtime.lock,--extra monitoring --extra metrics --extra tracing --extra web --extra crc32c --extra pgmq --extra sqs --constraint requirements.lock)
 	$(call resolve,requirements-demo.lock,--extra embedded --constraint requirements.lock)
 
 .PHONY: clean

@@ -6,9 +6,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure
 from benchmarks.goals import goals_table
-
-_GOALS = "<!-- goals -->\n", "<!-- /goals -->\n"
-_MEASURED = "<!-- measured -->\n", "<!-- /measured -->\n"
+from benchmarks.marks import replace_tables
 
 
 def tables(figures: Sequence[Figure]) -> str:
@@ -18,11 +16,7 @@ def tables(figures: Sequence[Figure]) -> str:
 
 def write_tables(figures: Sequence[Figure], page: Path) -> None:
     """Put them and the goals between the page's marks, in place of those that stand there."""
-    text = page.read_text()
-    for (begin, end), table in ((_GOALS, goals_table(figures)), (_MEASURED, tables(figures))):
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{table}\n{end}{rest.split(end)[1]}"
-    page.write_text(text)
+    replace_tables(page, {"goals": goals_table(figures), "measured": tables(figures)})
 
 
 def line(figure: Figure) -> str:

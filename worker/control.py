@@ -5,6 +5,7 @@ It is started by `celery -A artifact_pipeline.worker.control beat`, or `flower`.
 It needs neither the database nor the bucket, and so is not given their secrets.
 """
 
+import os
 import sys
 from typing import Any
 
@@ -15,6 +16,7 @@ from artifact_pipeline.tasks.app import broker_urls, make_app
 from artifact_pipeline.tasks.broker_connections import broker_connection
 from artifact_pipeline.tasks.schedule import schedule_optional
 from artifact_pipeline.worker.diagnosis.broker import fail_fast_app, reach_broker
+from artifact_pipeline.worker.flower_command import check_flower_command
 from artifact_pipeline.worker.lifecycle.liveness import Liveness
 from artifact_pipeline.worker.lifecycle.startup import check_beat_on_start, end_or_wait
 from artifact_pipeline.worker.logs.formats import set_form_of_all, use_log_format
@@ -26,6 +28,7 @@ from artifact_pipeline.worker.messages.transports import guard_control
 from artifact_pipeline.worker.settings import ControlSettings, load
 
 try:
+    check_flower_command(sys.argv, os.environ)
     _settings = load(ControlSettings)
 except ConfigurationError as error:
     sys.exit(f"artifacts: {error}")

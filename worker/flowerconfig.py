@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from artifact_pipeline.domain.errors import ConfigurationError
+from artifact_pipeline.worker.flower_command import listen_or_end
 from artifact_pipeline.worker.flower_logins import flower_logins
 
 if TYPE_CHECKING:
@@ -73,3 +74,4 @@ if _is_executed:
     log_as_configured()
     check_flower_on_start()
     follow_failover(Flower)
+    listen_or_end(Flower)

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from artifact_pipeline.domain.model.endpoints import Endpoint
 from artifact_pipeline.domain.model.parts import MIN_PART
+from artifact_pipeline.worker.byte_sizes import Bytes
 from artifact_pipeline.worker.s3.abilities import Checksum, Copies, Deletes, StoreAbilities
 from artifact_pipeline.worker.s3.encryption import Encryption
 from artifact_pipeline.worker.s3.endpoint_forms import addressing_refusal
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _MIB = 2**20
 _WEEK = 7 * 24 * 3600
 _MAX_PUT = 5 * 2**30
+_PartBytes = Annotated[Bytes, Field(ge=MIN_PART, le=_MAX_PUT)]
 
 
 class EnvironmentSettings(BaseSettings):
@@ -47,11 +49,11 @@ class EnvironmentSettings(BaseSettings):
 
 
 class PartSettings(EnvironmentSettings):
-    """How an object is cut; sizes are in bytes."""
+    """How an object is cut; sizes are in bytes, or have a unit such as 16MiB."""
 
     # Small enough that four parts on their way stay below 100 MiB, large enough for throughput.
-    multipart_threshold: Annotated[int, Field(ge=MIN_PART, le=_MAX_PUT)] = 16 * _MIB
-    part_size: Annotated[int, Field(ge=MIN_PART, le=_MAX_PUT)] = 16 * _MIB
+    multipart_threshold: _PartBytes = 16 * _MIB
+    part_size: _PartBytes = 16 * _MIB
 
 
 class BucketSettings(PartSettings):
@@ -85,7 +87,7 @@ class BucketSettings(PartSettings):
 
     transfer_threads: Annotated[int, Field(ge=1, le=64)] = 4
     # Bytes per second of a process, up and down together.
-    bandwidth: Annotated[int, Field(ge=64 * 1024)] | None = None
+    bandwidth: Annotated[Bytes, Field(ge=64 * 1024)] | None = None
     # S3 answers within it or is taken for dead (seconds); a CompleteMultipartUpload is the slowest.
     s3_timeout_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
     # How long a client may begin to use an upload URL, or a download URL (seconds); S3 allows a

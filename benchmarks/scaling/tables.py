@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks.backlog import EVEN_MORE, FEW, MANY
 from benchmarks.figures import Figure
+from benchmarks.marks import replace_tables
 from benchmarks.scaling.costs import (
     DRAINED,
     PAGE_SIZE,
@@ -28,7 +29,6 @@ WITHOUT_LIMIT = Site(puts_per_second=100_000)
 _WITH_MANY = "{}, with {:,} outstanding"
 _STEPS = ("claims, one by one", "pages of uploads claimed and recorded", "dispatch of a page")
 _DISPATCHED = _WITH_MANY.format(_STEPS[-1], MANY)
-_MARKS = "<!-- {} -->\n", "<!-- /{} -->\n"
 _STATEMENTS = (1 + PAGE_SIZE / RECORDED_TOGETHER) / PAGE_SIZE
 """Of an upload in a full page: a share of one claim and two records."""
 
@@ -37,12 +37,7 @@ def write_tables(
     figures: Sequence[Figure], measured: Sequence[MeasuredProcesses], page: Path
 ) -> None:
     """Put the tables between the page's marks, in place of those that stand there."""
-    text = page.read_text()
-    for name, table in tables(figures, measured).items():
-        begin, end = (mark.format(name) for mark in _MARKS)
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{table}\n{end}{rest.split(end)[1]}"
-    page.write_text(text)
+    replace_tables(page, tables(figures, measured))
 
 
 def tables(figures: Sequence[Figure], measured: Sequence[MeasuredProcesses]) -> dict[str, str]:

@@ -60,6 +60,7 @@ class RepairFindings:
         has_source: whether an artifact's source is in the workspace; None without a workspace.
         publish: sends the messages of transfers, and returns whether it did; the dispatch sends
             the messages of requests that are not sent here.
+        workspace: the name of the one in which `has_source` looks.
         actor: who repairs.
         reason: why.
     """
@@ -71,6 +72,7 @@ class RepairFindings:
     trail: IAuditTrail
     location: Callable[[str], UploadLocation]
     has_source: Callable[[Artifact], bool] | None
+    workspace: str | None
     publish: Callable[[Sequence[Transfer]], bool]
     actor: str
     reason: str | None = None
@@ -172,8 +174,12 @@ class RepairFindings:
     ) -> Repair:
         """Request a transfer, and keep the action in the audit trail."""
         with audited(self.trail, self._action(artifact, found)) as action:
-            request_id = new_request_id(None)
-            self.publish([self.transfers.request(artifact, direction, request_id, self.actor)])
+            # The source was found in this workspace; the last upload may be of another host.
+            workspace = (self.workspace or "") if direction is Direction.UPLOAD else None
+            asked = self.transfers.request(
+                artifact, direction, new_request_id(None), self.actor, workspace=workspace
+            )
+            self.publish([asked])
             action.came_to(outcome)
         return Repair(outcome)
 

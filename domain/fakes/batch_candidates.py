@@ -33,17 +33,22 @@ class Candidate:
     state: TransferState | None = None
     reason: ReasonCode | None = None
     size: int | None = None
+    workspace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What fits a filter among these rows."""
+    """What fits a filter among these rows.
+
+    Attributes: `workspace` is the name of the one for what was never requested.
+    """
 
     transfers: InMemoryTransfers
     jobs: InMemoryJobs
     runs: InMemoryRuns
     artifacts: InMemoryArtifacts
     tags: Tags
+    workspace: str | None = None
 
     def __call__(self, filters: BatchFilter, lines: Collection[Listed]) -> list[Candidate]:
         """Return the candidates, in no order."""
@@ -73,6 +78,7 @@ class Candidates:
                     state=transfer.state,
                     reason=transfer.reason_code,
                     size=self._size(job, artifact),
+                    workspace=transfer.workspace,
                 )
 
     def _never_requested(
@@ -93,7 +99,11 @@ class Candidates:
                     and not any(self._earlier(filters, job, artifact, direction))
                 ):
                     yield Candidate(
-                        artifact=artifact, direction=direction, user_id=job.user_id or 0, size=size
+                        artifact=artifact,
+                        direction=direction,
+                        user_id=job.user_id or 0,
+                        size=size,
+                        workspace=self.workspace,
                     )
 
     def _all(self, kinds: Collection[ArtifactKind]) -> Iterator[tuple[Job, Artifact]]:

@@ -237,7 +237,7 @@ class InMemoryBatches:
             member.direction,
             _request_id(batch.id, position),
             batch.requested_by,
-            workspace=last.workspace if last else None,
+            workspace=member.workspace or "",
         )
         of_batch = replace(
             made,

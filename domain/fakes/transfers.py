@@ -43,7 +43,7 @@ class InMemoryTransfers(TransferRows):
             if workspace is None and direction is Direction.UPLOAD:
                 last = self.latest(artifact, direction)
                 workspace = last.workspace if last else None
-            return self._insert(artifact, direction, request_id, requested_by, workspace)
+            return self._insert(artifact, direction, request_id, requested_by, workspace or None)
 
     def claim(  # noqa: PLR0913 - whose request it is, and the lease
         self,

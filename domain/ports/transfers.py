@@ -37,7 +37,7 @@ class IRequestedTransfers(Protocol):
         """Return a new transfer, or the one that is active for this artifact and direction.
 
         Args: as of `Transfer`. Without `workspace` an upload is asked for where the last one of
-            the artifact was.
+            the artifact was; an empty text is the default workspace.
         """
 
     def make_due(self, direction: Direction, job_id: int, run_id: int | None) -> list[Transfer]:

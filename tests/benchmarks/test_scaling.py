@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.figures import read_report
+from benchmarks.marks import marked
 from benchmarks.scaling.costs import (
     DRAINED,
     Costs,
@@ -95,4 +96,4 @@ def test_the_costs_are_those_of_the_report() -> None:
 def test_the_document_has_the_models_tables() -> None:
     text = (ROOT / "docs/scaling.md").read_text()
     for name, table in tables(FIGURES, MEASURED).items():
-        assert f"<!-- {name} -->\n\n{table}\n<!-- /{name} -->" in text, name
+        assert marked(name, table) in text, name

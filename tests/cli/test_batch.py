@@ -1,5 +1,6 @@
 """`artifacts batch`: start, follow, end."""
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -243,12 +244,21 @@ class TestStatus:
         answer = artifacts("batch", "status", str(started(artifacts)), "--timeout", "5")
         assert "--timeout 5 limits --watch" in answer.refusal
 
-    @pytest.mark.usefixtures("history")
-    def test_a_snapshot_is_not_watched_for_it_does_not_end(self, artifacts: Command) -> None:
-        preview(artifacts)
+    def test_a_snapshot_is_not_watched_for_it_does_not_end(
+        self, artifacts: Command, history: History
+    ) -> None:
+        # Given a snapshot without a member that has failed, as a start by default wants
+        history.job(5, [50])
+        history.transfer(logs_of(5, 50), TransferState.DONE)
+        preview(artifacts, "--kind", "run_logs")
+
         answer = artifacts("batch", "status", "1", "--watch")
+
+        # Then the command that is told starts it
         assert answer.status == 1
-        assert answer.error.startswith("artifacts: batch 1 was not started, so it does not end: ")
+        told, _, command = answer.error.rpartition(": artifacts ")
+        assert told == "artifacts: batch 1 was not started, so it does not end"
+        assert artifacts(*shlex.split(command)).status == 0
 
     @pytest.mark.usefixtures("history")
     def test_the_list_says_who_when_and_why(self, artifacts: Command) -> None:

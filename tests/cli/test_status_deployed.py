@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from celery.app.control import Control
 
 from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack
+from artifact_pipeline.worker.messages.answers import COMMAND
 from tests.cli.commands import Answer, Command
 from tests.cli.status_answers import codes
 from tests.integration.deployment import Deployment
@@ -54,3 +57,20 @@ def test_real_workers_are_shown_with_their_queues(
     assert [problem["queue"] for problem in last.json["problems"]] == ["results"]
     assert [queue["workers"] for queue in last.json["queues"]] == [1, 0, 1, 0, 1]
     assert 0 <= last.json["dispatch"]["age_seconds"] < 60
+
+    # And each further question ends with the answer of the last worker that is known
+    asked: list[tuple[str, int | None, int]] = []
+    broadcast = Control.broadcast
+
+    def recorded(self: Control, command: str, *arguments: Any, **options: Any) -> Any:
+        replies: Any = broadcast(self, command, *arguments, **options)
+        asked.append((command, options.get("limit"), len(replies)))
+        return replies
+
+    monkeypatch.setattr(Control, "broadcast", recorded)
+    assert len(artifacts("workers", "--json").json["workers"]) == 2
+    known, *further, late = asked
+    assert known == ("active_queues", None, 2)
+    assert further == [("stats", 2, 2), ("active", 2, 2), (COMMAND, 2, 2)]
+    # Once more, with more time, since no worker listens to a queue that has work.
+    assert late == ("active_queues", None, 2)

@@ -191,6 +191,14 @@ class TestRefusals:
         assert answer.status == 1
         assert answer.error.startswith("artifacts: --host")
 
+    def test_a_wrong_setting_of_aws(
+        self, artifacts: Command, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "nope")
+        answer = artifacts("web", "--port", "0")
+        assert answer.status == 1
+        assert answer.error.startswith("artifacts: AWS_PROFILE=nope: no such profile")
+
 
 def test_a_missing_extra_is_one_line(artifacts: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("artifact_pipeline.worker.cli.extras.find_spec", lambda _name: None)

@@ -1,8 +1,9 @@
 """The repositories of each adapter, on a platform with job 12 and its runs."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, delete, insert, null
 
@@ -97,8 +98,9 @@ class Repositories:
 
 
 def in_memory() -> Repositories:
-    artifacts = InMemoryArtifacts()
-    transfers = InMemoryTransfers(artifacts)
+    clock = _steady_clock()
+    artifacts = InMemoryArtifacts(clock=clock)
+    transfers = InMemoryTransfers(artifacts, clock)
     verifications = InMemoryVerifications(transfers, artifacts)
 
     def clear() -> None:
@@ -142,6 +144,12 @@ def in_memory() -> Repositories:
         InMemoryRebuiltRecords(artifacts, tombstones, manifests),
         serving,
     )
+
+
+def _steady_clock() -> Callable[[], datetime]:
+    """Return a clock that shows the time, and is never set back as the machine's can be."""
+    ahead = datetime.now(UTC) - timedelta(seconds=time.monotonic())
+    return lambda: ahead + timedelta(seconds=time.monotonic())
 
 
 def on_sql(url: str) -> Iterator[Repositories]:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, select, text
+from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.errors import SqlUnavailableError
@@ -23,7 +23,15 @@ from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 from artifact_pipeline.worker.sql.transfers.requests import SessionRequests, request_upload
 from tests.contract.transfer_steps import published
 from tests.databases import Databases
-from tests.deployments.time_steps import A_WHILE, COLUMNS, fill, is_as_written, moments
+from tests.deployments.time_steps import (
+    A_WHILE,
+    COLUMNS,
+    ZONE,
+    fill,
+    give_times_the_type,
+    is_as_written,
+    moments,
+)
 from tests.sql.batch_steps import WHO, History, config_of
 from tests.sql.steps import (
     CONFIG,
@@ -38,24 +46,6 @@ from tests.sql.steps import (
     job_row,
     stored_artifact,
 )
-
-ZONE = "America/New_York"
-"""Hours from UTC, so that each mistake is seen."""
-
-
-def give_times_the_type(url: str, kind: str) -> None:
-    """Give every time column that type, and the database another zone than UTC."""
-    owner = create_engine(url)
-    with owner.begin() as connection:
-        for table in {column.table.name for column in COLUMNS}:
-            names = [column.name for column in COLUMNS if column.table.name == table]
-            # At once, for the conditions of indexes compare them with each other.
-            changes = [f"ALTER {n} TYPE {kind} USING {n} AT TIME ZONE 'UTC'" for n in names]
-            if kind != "timestamp":
-                connection.execute(text(f"ALTER TABLE {table} {', '.join(changes)}"))
-        database = make_url(url).database
-        connection.execute(text(f"ALTER DATABASE {database} SET timezone = '{ZONE}'"))
-    owner.dispose()
 
 
 @pytest.fixture(params=["timestamp", "timestamptz"])

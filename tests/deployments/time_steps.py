@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, create_engine, make_url, select, text
 
 from artifact_pipeline.domain.model.operator_actions import ActionName, ActionOutcome, NewAction
 from artifact_pipeline.domain.model.restorations import Restoration
@@ -52,6 +52,24 @@ COLUMNS = [
 ]
 A_WHILE = timedelta(minutes=10)
 """Longer than any test takes, and shorter than what any zone is from UTC."""
+
+ZONE = "America/New_York"
+"""Hours from UTC, so that each mistake is seen."""
+
+
+def give_times_the_type(url: str, kind: str) -> None:
+    """Give every time column that type, and the database another zone than UTC."""
+    owner = create_engine(url)
+    with owner.begin() as connection:
+        for table in {column.table.name for column in COLUMNS}:
+            names = [column.name for column in COLUMNS if column.table.name == table]
+            # At once, for the conditions of indexes compare them with each other.
+            changes = [f"ALTER {n} TYPE {kind} USING {n} AT TIME ZONE 'UTC'" for n in names]
+            if kind != "timestamp":
+                connection.execute(text(f"ALTER TABLE {table} {', '.join(changes)}"))
+        database = make_url(url).database
+        connection.execute(text(f"ALTER DATABASE {database} SET timezone = '{ZONE}'"))
+    owner.dispose()
 
 
 def moments(engine: Engine) -> dict[str, set[datetime]]:

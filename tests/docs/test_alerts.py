@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
-from sqlalchemy import ColumnElement, Engine, func, insert, text
+from sqlalchemy import ColumnElement, Engine, func, insert
 
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.sql.engine import make_engine
@@ -18,6 +20,8 @@ from artifact_pipeline.worker.sql.tables import (
     TransferRow,
     WorkspaceFailureRow,
 )
+from tests.databases import Databases
+from tests.deployments.time_steps import give_times_the_type
 
 MONITORING = Path(__file__).parents[2] / "docs/operations/monitoring.md"
 (QUERY,) = re.findall(r"^```sql\n(.*?)^```", MONITORING.read_text(), re.DOTALL | re.MULTILINE)
@@ -104,9 +108,12 @@ WELL: list[list[tuple[Any, dict[str, Any]]]] = [
 ]
 
 
-@pytest.fixture
-def engine(postgres_url: str) -> Iterator[Engine]:
-    engine = make_engine(postgres_url)
+@pytest.fixture(params=["timestamp", "timestamptz"])
+def engine(request: pytest.FixtureRequest, databases: Databases) -> Iterator[Engine]:
+    """Of columns of that type, in a database of another zone than UTC."""
+    kind: str = request.param
+    url = databases.altered(f"{kind}_in_zone", partial(give_times_the_type, kind=kind))
+    engine = make_engine(url)
     yield engine
     engine.dispose()
 
@@ -115,10 +122,15 @@ def _alerts(engine: Engine, rows: list[tuple[Any, dict[str, Any]]]) -> set[str]:
     with engine.begin() as connection:
         for table, values in rows:
             connection.execute(insert(table).values(values))
-        # The colons are casts and times in PostgreSQL, and no parameters.
-        found = connection.execute(text(QUERY.replace(":", r"\:"))).all()
-    assert {row.alert for row in found} == ALERTS
-    return {row.alert for row in found if row.how_many}
+    # In a session of the database's zone, as an operator or a monitoring system has.
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url) as operator:
+        now = operator.execute("SELECT now()").fetchall()[0][0]
+        found = operator.execute(QUERY.encode()).fetchall()
+    assert {alert for alert, _, _ in found} == ALERTS
+    since = [moment for _, how_many, moment in found if how_many]
+    assert all(now - timedelta(minutes=601) < moment < now for moment in since)
+    return {alert for alert, how_many, _ in found if how_many}
 
 
 @pytest.mark.parametrize("alert", sorted(AMISS))

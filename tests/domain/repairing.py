@@ -56,6 +56,7 @@ class Repairs:
             "trail": self.trail,
             "location": self.world.store.location,
             "has_source": self._has_source,
+            "workspace": None,
             "publish": self.publish,
             "actor": "ann",
             "reason": "a disk was lost",

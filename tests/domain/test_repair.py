@@ -1,5 +1,7 @@
 """What a repair does about each finding of an audit."""
 
+from dataclasses import replace
+
 import pytest
 
 from artifact_pipeline.domain.catalog.audit_findings import Repair, RepairOutcome
@@ -43,6 +45,21 @@ def test_a_lost_artifact_is_requested_again(repairs: Repairs) -> None:
     repairs.world.upload(CONFIG, transfer.request_id)
     assert repairs.world.store.objects[CONFIG_KEY] == b"config"
     assert repairs.findings() == []
+
+
+@pytest.mark.parametrize("own", ["host-a", None])
+def test_a_lost_artifact_is_requested_where_its_source_was_found(
+    repairs: Repairs, own: str | None
+) -> None:
+    # Given a last upload of another host, whose tree is gone
+    [last] = repairs.world.transfers.rows.values()
+    repairs.world.transfers.rows[last.id] = replace(last, workspace="host-b")
+    lose(repairs)
+    # When
+    assert repairs.repair(workspace=own) == REQUESTED
+    # Then
+    [transfer] = repairs.world.published
+    assert transfer.workspace == own
 
 
 def test_each_repair_is_in_the_audit_trail(repairs: Repairs) -> None:

@@ -57,7 +57,7 @@ def _show(report: Report) -> None:
             print(f"{name}: {value}")
     print(f"{len(report.findings)} findings")
     for finding in report.findings[:20]:
-        print(f"  {finding}")
+        print(f"  {finding.wrong}: {finding.what}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import func, select
 
@@ -18,6 +19,22 @@ from tests.faults.load import Wanted
 _THREADS = 4
 
 
+class Wrong(StrEnum):
+    """How a finding breaks the promise."""
+
+    LOST = "lost"
+    MISPLACED = "misplaced"
+    CORRUPT = "corrupt"
+    DOUBLE = "double"
+    LEFT_OVER = "left over"
+
+
+@dataclass(frozen=True)
+class Finding:
+    wrong: Wrong
+    what: str
+
+
 @dataclass(frozen=True)
 class _Found:
     is_right: bool
@@ -25,8 +42,8 @@ class _Found:
     sha256: str
 
 
-def findings(fleet: Fleet, wanted: Sequence[Wanted]) -> list[str]:
-    """What is wrong, a line each; nothing is wrong if there is none."""
+def findings(fleet: Fleet, wanted: Sequence[Wanted]) -> list[Finding]:
+    """Return what is wrong; an empty list says that nothing is."""
     expected = {one.key: one for one in wanted}
     found = _look_at_bucket(fleet, expected)
     return [
@@ -53,41 +70,52 @@ def _look_at_bucket(fleet: Fleet, expected: Mapping[str, Wanted]) -> dict[str, _
         return dict(zip(keys, pool.map(look, keys), strict=True))
 
 
-def _wrong_in_bucket(found: Mapping[str, _Found], expected: Mapping[str, Wanted]) -> Iterator[str]:
-    yield from (f"lost: {key}" for key in expected.keys() - found.keys())
-    yield from (f"nobody asked for: {key}" for key in found.keys() - expected.keys())
+def _wrong_in_bucket(
+    found: Mapping[str, _Found], expected: Mapping[str, Wanted]
+) -> Iterator[Finding]:
+    yield from (Finding(Wrong.LOST, key) for key in expected.keys() - found.keys())
+    yield from (
+        Finding(Wrong.MISPLACED, f"requested by no one: {key}")
+        for key in found.keys() - expected.keys()
+    )
     for key in expected.keys() & found.keys():
         if not found[key].is_right:
-            yield f"corrupt: {key}"
+            yield Finding(Wrong.CORRUPT, key)
 
 
-def _wrong_in_artifacts(fleet: Fleet, found: Mapping[str, _Found]) -> Iterator[str]:
+def _wrong_in_artifacts(fleet: Fleet, found: Mapping[str, _Found]) -> Iterator[Finding]:
     statement = select(ArtifactRow.key, ArtifactRow.size, ArtifactRow.sha256)
     with fleet.engine.connect() as connection:
         rows = connection.execute(statement).all()
     recorded = Counter(row.key for row in rows)
-    yield from (f"recorded {count} times: {key}" for key, count in recorded.items() if count > 1)
-    yield from (f"not recorded: {key}" for key in found.keys() - recorded.keys())
+    yield from (
+        Finding(Wrong.DOUBLE, f"recorded {count} times: {key}")
+        for key, count in recorded.items()
+        if count > 1
+    )
+    yield from (
+        Finding(Wrong.LOST, f"not recorded: {key}") for key in found.keys() - recorded.keys()
+    )
     for row in rows:
         existing = found.get(row.key)
         if existing is None or (existing.size, existing.sha256) != (row.size, row.sha256):
-            yield f"recorded wrongly: {row.key}"
+            yield Finding(Wrong.CORRUPT, f"recorded wrongly: {row.key}")
 
 
-def _wrong_in_transfers(fleet: Fleet, asked: int) -> Iterator[str]:
+def _wrong_in_transfers(fleet: Fleet, asked: int) -> Iterator[Finding]:
     statement = select(TransferRow.state, func.count()).group_by(TransferRow.state)
     held = select(func.count()).where(TransferRow.lease_owner.is_not(None))
     with fleet.engine.connect() as connection:
         states = {row[0]: row[1] for row in connection.execute(statement)}
         leases = connection.scalar(held)
     if states != {TransferState.DONE.value: asked}:
-        yield f"of {asked} transfers: {states}"
+        yield Finding(Wrong.LOST, f"of {asked} transfers: {states}")
     if leases:
-        yield f"{leases} leases are held"
+        yield Finding(Wrong.LEFT_OVER, f"{leases} leases are held")
 
 
-def _open_uploads(fleet: Fleet) -> Iterator[str]:
-    yield from (f"open upload: {key}" for key in open_uploads(fleet))
+def _open_uploads(fleet: Fleet) -> Iterator[Finding]:
+    yield from (Finding(Wrong.LEFT_OVER, f"open upload: {key}") for key in open_uploads(fleet))
 
 
 def open_uploads(fleet: Fleet) -> list[str]:
@@ -96,23 +124,31 @@ def open_uploads(fleet: Fleet) -> list[str]:
     return [upload["Key"] for page in pages for upload in page.get("Uploads", [])]
 
 
-def _wrong_in_events(fleet: Fleet) -> Iterator[str]:
+def _wrong_in_events(fleet: Fleet) -> Iterator[Finding]:
     """Compare what the receiver of webhooks has taken with what is recorded."""
     for backlog in SqlEventOutbox(fleet.engine).backlog():
-        yield f"{backlog.waiting} events wait, {backlog.refused} were refused"
+        waiting = f"{backlog.waiting} events wait, {backlog.refused} were refused"
+        yield Finding(Wrong.LOST, waiting)
     receiver = fleet.receiver
     stored = [each for each in receiver.events.values() if each.type == EventType.ARTIFACT_STORED]
     told = Counter(each.transfer_id for each in stored)
     done = select(TransferRow.id).where(TransferRow.state == TransferState.DONE)
     with fleet.engine.connect() as connection:
         ended = set(connection.scalars(done))
-    yield from (f"never told: transfer {each}" for each in ended - told.keys())
-    yield from (f"told, and not so: transfer {each}" for each in told.keys() - ended)
-    yield from (f"transfer {each}: {n} events" for each, n in told.items() if n > 1)
-    yield from (f"event {each}: another content" for each in receiver.changed)
+    yield from (Finding(Wrong.LOST, f"no event: transfer {each}") for each in ended - told.keys())
+    yield from (
+        Finding(Wrong.CORRUPT, f"an event, but not done: transfer {each}")
+        for each in told.keys() - ended
+    )
+    yield from (
+        Finding(Wrong.DOUBLE, f"transfer {each}: {n} events") for each, n in told.items() if n > 1
+    )
+    yield from (
+        Finding(Wrong.CORRUPT, f"event {each}: another content") for each in receiver.changed
+    )
 
 
-def _left_in_broker(fleet: Fleet) -> Iterator[str]:
+def _left_in_broker(fleet: Fleet) -> Iterator[Finding]:
     for queue, count in fleet.broker.messages().items():
         if count:
-            yield f"{count} messages in {queue}"
+            yield Finding(Wrong.LEFT_OVER, f"{count} messages in {queue}")

@@ -14,14 +14,14 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from artifact_pipeline.domain.model.quarantine import QuarantineFilter
-from artifact_pipeline.domain.model.transfers import ACTIVE_STATES
+from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, TransferState
 from artifact_pipeline.tasks.app import make_app
 from artifact_pipeline.tasks.keys import use_broker
 from artifact_pipeline.tasks.routing import RECONCILE
 from artifact_pipeline.worker.sql.event_outbox import SqlEventOutbox
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
-from tests.faults.audit import findings, open_uploads
+from tests.faults.audit import Finding, findings, open_uploads
 from tests.faults.chaos import Chaos
 from tests.faults.fleet import Fleet, fleet
 from tests.faults.load import Load
@@ -64,6 +64,8 @@ class Report:
     small: int
     large: int
     large_bytes: int
+    requested: int
+    done: int
     seconds: float
     faults: dict[str, int]
     s3_faults: dict[str, int]
@@ -74,7 +76,7 @@ class Report:
     quarantined_and_retried: int
     events: int
     event_deliveries: int
-    findings: list[str]
+    findings: list[Finding]
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -109,6 +111,8 @@ def run(plan: Plan, directory: Path) -> Report:
         return Report(
             broker=plan.broker,
             **asdict(plan.load),
+            requested=len(wanted),
+            done=_done(servers),
             seconds=round(time.monotonic() - started, 1),
             faults=dict(chaos.done),
             s3_faults={fault.name: n for fault, n in servers.faulty_s3.injected.items()},
@@ -170,6 +174,12 @@ def _active(servers: Fleet) -> int:
             return connection.scalar(statement) or 0
     except SQLAlchemyError:
         return -1  # not known just now
+
+
+def _done(servers: Fleet) -> int:
+    statement = select(func.count()).where(TransferRow.state == TransferState.DONE)
+    with servers.engine.connect() as connection:
+        return connection.scalar(statement) or 0
 
 
 def _attempts(servers: Fleet) -> tuple[int, int]:

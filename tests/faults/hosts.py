@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,12 @@ from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import ACTIVE_STATES, Direction, Transfer
+from artifact_pipeline.domain.model.transfers import (
+    ACTIVE_STATES,
+    Direction,
+    Transfer,
+    TransferState,
+)
 from artifact_pipeline.tasks.routing import (
     RECORDED_HEADER,
     UPKEEP,
@@ -45,6 +50,8 @@ from tests.sql.producer import producing_to
 _CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 _PATIENCE_SECONDS = 300
 _UPLOAD = Direction.UPLOAD
+UPLOADS = 40
+"""Of each host."""
 
 
 @dataclass(frozen=True)
@@ -131,40 +138,75 @@ class Hosts(Deployment):
         return wrong
 
 
+@dataclass(frozen=True)
+class HostsReport:
+    """What became of the uploads of some hosts.
+
+    Attributes:
+        wrong_messages: sent to a host that lacks the file.
+        kills: of whole hosts, while they work.
+        misplaced: objects with the bytes of another host.
+    """
+
+    hosts: int
+    requested: int
+    done: int
+    quarantined: int
+    misplaced: int
+    wrong_messages: int
+    kills: int
+    seconds: float
+    states: dict[str, int]
+
+    @property
+    def is_right(self) -> bool:
+        return self.done == self.requested and not self.misplaced and len(self.states) == 1
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.hosts", description=__doc__)
     parser.add_argument("--hosts", type=int, default=5)
-    parser.add_argument("--uploads", type=int, default=40, help="of each host")
+    parser.add_argument("--uploads", type=int, default=UPLOADS, help="of each host")
     parser.add_argument("--keep-alive", action="store_true", help="kill no host")
     options = parser.parse_args()
+    report = measure(options.hosts, options.uploads, kills=not options.keep_alive)
+    print(json.dumps(asdict(report)), flush=True)
+    return 0 if report.is_right else 1
+
+
+def measure(count: int, uploads: int = UPLOADS, *, kills: bool = True) -> HostsReport:
+    """Request uploads on each of some hosts, and wait until none is active."""
     with ExitStack() as exits:
         postgres = exits.enter_context(RestartablePostgres())
         directory = exits.enter_context(temporary_directory("artifacts-hosts-"))
         postgres.create("hosts")
         stack = exits.enter_context(EmbeddedStack(directory, postgres.url("hosts")))
-        return _run(Hosts(stack, options.hosts), options.uploads, kills=not options.keep_alive)
+        return _run(Hosts(stack, count), uploads, kills=kills)
 
 
-def _run(hosts: Hosts, uploads: int, *, kills: bool) -> int:
+def _run(hosts: Hosts, uploads: int, *, kills: bool) -> HostsReport:
     started = time.monotonic()
     made = [hosts.request(host, uploads) for host in hosts.hosts]
-    for number, transfers in enumerate(made):
-        for transfer in transfers[::2]:
-            hosts.send_to(hosts.hosts[(number + 1) % len(hosts.hosts)], transfer)
+    wrong = [(number, each) for number, of_host in enumerate(made) for each in of_host[::2]]
+    for number, transfer in wrong:
+        hosts.send_to(hosts.hosts[(number + 1) % len(hosts.hosts)], transfer)
     if kills:
         hosts.restart(0)
     hosts.wait_until(lambda: not hosts.has_active(), pause_seconds=0.2)
-    states, expected = hosts.states(), uploads * len(hosts.hosts)
+    states = hosts.states()
     every = [transfer for transfers in made for transfer in transfers]
-    result = {
-        "hosts": len(hosts.hosts),
-        "uploads": expected,
-        "states": dict(states),
-        "misplaced": hosts.misplaced(every),
-        "seconds": round(time.monotonic() - started, 1),
-    }
-    print(json.dumps(result), flush=True)
-    return 0 if states == {"done": expected} and not result["misplaced"] else 1
+    quarantined = TransferState.QUARANTINED.value
+    return HostsReport(
+        hosts=len(hosts.hosts),
+        requested=len(every),
+        done=states[TransferState.DONE.value],
+        quarantined=sum(n for state, n in states.items() if state.startswith(quarantined)),
+        misplaced=hosts.misplaced(every),
+        wrong_messages=len(wrong),
+        kills=int(kills),
+        seconds=round(time.monotonic() - started, 1),
+        states=dict(states),
+    )
 
 
 if __name__ == "__main__":

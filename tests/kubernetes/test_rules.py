@@ -173,13 +173,21 @@ class TestWorkers:
         ready = " ".join(found["readinessProbe"]["exec"]["command"])
         assert f"`{ready}`" in (ROOT / "docs/operations/monitoring.md").read_text()
 
-    def test_a_role_can_stand_for_keys(self) -> None:
-        values = {**NEEDED, "serviceAccountName": "artifacts"}
-        pod = pods(values)["results"]
-        assert pod["serviceAccountName"] == "artifacts"
-        assert not any(name.startswith("AWS_ACCESS") for name in environment(pod))
-        assert pods(values)["web"]["serviceAccountName"] == "artifacts"
-        assert "serviceAccountName" not in pods(values)["beat"]
+    def test_a_role_can_stand_for_keys_and_for_the_databases_password(self) -> None:
+        # Given a role for S3 and the database
+        found = pods({**NEEDED, "serviceAccountName": "artifacts"})
+        # Then all that read one of them have it
+        having = {name for name, pod in found.items() if "serviceAccountName" in pod}
+        assert having == {
+            name for name, pod in found.items() if "ARTIFACTS_DATABASE_URL" in environment(pod)
+        }
+        assert {found[name]["serviceAccountName"] for name in having} == {"artifacts"}
+        assert not any(name.startswith("AWS_ACCESS") for name in environment(found["results"]))
+
+    def test_beat_and_flower_can_have_a_role_for_sqs(self) -> None:
+        found = pods({**NEEDED, "brokerServiceAccountName": "queues"})
+        having = {n for n, pod in found.items() if pod.get("serviceAccountName") == "queues"}
+        assert having == {"beat", "flower"}
 
 
 class TestOthers:

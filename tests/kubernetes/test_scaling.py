@@ -84,8 +84,10 @@ def test_a_worker_is_scaled_by_what_is_due_or_running_of_its_queues(
     assert set(found) == set(WORKERS) - {"upkeep"}
 
 
-def test_the_grant_is_the_documents() -> None:
-    assert GRANT in (ROOT / "docs/operations/kubernetes.md").read_text()
+def test_the_grant_and_the_select_are_the_documents() -> None:
+    document = (ROOT / "docs/operations/kubernetes.md").read_text()
+    assert GRANT in document
+    assert queries()["results"] in " ".join(document.split())
 
 
 def test_a_query_reads_an_index_of_active_transfers(rows: Rows) -> None:

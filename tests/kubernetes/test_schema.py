@@ -145,13 +145,39 @@ def test_broken_copies_are_refused(schema: Path, tmp_path: Path) -> None:
             {**NEEDED, "user": {"uid": 0}, "web": {"enabled": True}},
             ("at '/user/uid': minimum", "at '/web/hosts': minItems"),
         ),
+        (
+            {**NEEDED, "workers": {"results": {"scaling": {"min": 5, "max": 4}}}},
+            "workers.results.scaling: min 5 is more than max 4. Correct one of them",
+        ),
+        (
+            {**NEEDED, "web": {**NEEDED["web"], "ingress": {"enabled": True}}},
+            "web.ingress: without TLS the browser sends passwords in clear text. Name the Secret",
+        ),
     ],
-    ids=["bucket", "claim", "unknown value", "secret URL", "secret", "misspelt setting", "root"],
+    ids=[
+        *("bucket", "claim", "unknown value", "secret URL", "secret", "misspelt setting", "root"),
+        *("min above max", "passwords in clear text"),
+    ],
 )
 def test_wrong_values_are_named(values: dict[str, Any], said: str | tuple[str, ...]) -> None:
     done = template(values)
     assert done.returncode == 1
     assert all(each in done.stderr for each in ([said] if isinstance(said, str) else said))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"web": {**NEEDED["web"], "ingress": {"enabled": True, "tlsElsewhere": True}}},
+        {
+            "web": {**NEEDED["web"], "ingress": {"enabled": True}},
+            "secrets": {"web": {"name": ""}},
+        },
+    ],
+    ids=["TLS elsewhere", "no logins"],
+)
+def test_an_ingress_without_its_own_certificate(values: dict[str, Any]) -> None:
+    assert "Ingress" in {each["kind"] for each in render({**NEEDED, **values})}
 
 
 def test_the_settings_are_those_of_the_pipeline() -> None:

@@ -58,7 +58,7 @@ def test_every_dependency_is_in_it() -> None:
 @pytest.mark.parametrize(
     ("lock", "chosen"),
     [
-        (RUNTIME, ("monitoring", "metrics", "tracing", "web", "crc32c")),
+        (RUNTIME, ("monitoring", "metrics", "tracing", "web", "crc32c", "pgmq", "sqs")),
         (DEMO, ("embedded",)),
     ],
 )

@@ -94,6 +94,8 @@ def reach(endpoint_url: str | None = None) -> None:
         ),
         ({"AWS_PROFILE": "signed-out"}, "AWS_PROFILE=signed-out: it is signed out. Run `aws sso"),
         ({"AWS_DEFAULTS_MODE": "x"}, "AWS settings: InvalidDefaultsMode: "),
+        ({"HTTP_PROXY": "http://me:hunter2@[bad"}, "HTTP_PROXY: no URL of a proxy (example: "),
+        ({"http_proxy": "ftp://proxy"}, "http_proxy: no URL of a proxy (example: "),
         (
             {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://evil.example/"},
             "AWS settings: Unsupported host ",
@@ -117,7 +119,24 @@ def test_a_wrong_setting_is_one_line_that_names_it(
     # Then
     assert str(refused.value).startswith(said)
     assert "\n" not in str(refused.value)
+    assert "hunter2" not in str(refused.value)
     assert isinstance(refused.value, ConfigurationError)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"HTTPS_PROXY": "proxy:3128"},
+        {"HTTPS_PROXY": "http://[bad", "NO_PROXY": "amazonaws.com"},
+        {"HTTP_PROXY": "http://[bad"},
+    ],
+)
+def test_a_proxy_that_is_right_or_not_used(
+    aws: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    for name, value in settings.items():
+        aws.setenv(name, value)
+    make_client(None, threads=1, bucket="artifacts")
 
 
 @pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])

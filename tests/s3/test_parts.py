@@ -25,6 +25,7 @@ from artifact_pipeline.worker.s3.chunks import in_parts
 from artifact_pipeline.worker.s3.part_sizes import (
     MAX_PARTS,
     part_size_for,
+    put_threshold,
     upload_part_size,
 )
 from artifact_pipeline.worker.s3.store import S3ObjectStore
@@ -76,6 +77,12 @@ def test_what_is_made_while_it_is_sent_has_small_parts(size: int, expected: int)
     assert upload_part_size(Sized(size, exact_size=size), 16 * MIB) == max(16 * MIB, expected)
     assert upload_part_size(Sized(size), 16 * MIB) >= smallest_part_size(PACKED, 16 * MIB)
     assert upload_part_size(Sized(size), MIN_PART) == max(MIN_PART, -(-size // MAX_PARTS))
+
+
+def test_what_is_very_likely_large_is_not_collected_for_one_put() -> None:
+    assert put_threshold(Sized(8 * MIB), MIB) == MIB
+    assert put_threshold(Sized(9 * MIB), MIB) == 1
+    assert put_threshold(Sized(9 * MIB, exact_size=9 * MIB), MIB) == MIB
 
 
 @given(

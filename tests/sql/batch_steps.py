@@ -43,12 +43,13 @@ class History:
     engine: Engine
     app: Celery | None = None
     has_source: Callable[[Artifact], bool] | None = None
+    workspace: str | None = None
     published: list[Transfer] = field(default_factory=list)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @property
     def batches(self) -> Batches:
-        return Batches(self.engine, self.app, has_source=self.has_source)
+        return Batches(self.engine, self.app, has_source=self.has_source, workspace=self.workspace)
 
     def job(self, job_id: int, runs: Sequence[int] = (), **values: Any) -> None:
         """Insert it, with its runs."""

@@ -115,6 +115,25 @@ class TestMembers:
         shown = history.preview(never_requested=True, kinds=CONFIGS)
         assert (ids(shown.examples), shown.left_out) == ([2], {SkipReason.NO_SOURCE: 1})
 
+    def test_they_are_transferred_in_the_workspace_of_the_one_who_asks(
+        self, history: History, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Given a host whose own workspace lacks one of two files
+        history.job(1)
+        history.job(2)
+        monkeypatch.setenv("ARTIFACTS_WORKSPACE_NAME", "host-a")
+        history.has_source = lambda artifact: artifact == config_of(2)
+        # When its backfill is previewed, and started
+        shown = history.preview(never_requested=True, kinds=CONFIGS)
+        released = history.release(history.start(shown.batch.id).id)
+        # Then a worker that sees the tree is asked, and a name that is given comes first
+        assert shown.left_out == {SkipReason.NO_SOURCE: 1}
+        assert [each.workspace for each in released] == ["host-a"]
+        history.workspace, history.has_source = "", None
+        shown = history.preview(never_requested=True, kinds=CONFIGS)
+        [other] = history.release(history.start(shown.batch.id).id)
+        assert (other.artifact, other.workspace) == (config_of(1), None)
+
     def test_users_take_turns(self, history: History) -> None:
         for job_id, user_id in ((1, 7), (2, 7), (3, 7), (4, 8)):
             history.job(job_id, user_id=user_id)

@@ -110,7 +110,7 @@ def test_all_that_is_missing_is_named_in_one_line(monkeypatch: pytest.MonkeyPatc
         ("LEASE_SECONDS", "0.5"),
         ("LEASE_SECONDS", "3601"),
         ("MULTIPART_THRESHOLD", str(5 * MIB - 1)),
-        ("MULTIPART_THRESHOLD", "16M"),
+        ("MULTIPART_THRESHOLD", "16 megs"),
         ("PART_SIZE", str(5 * MIB - 1)),
         ("PART_SIZE", str(5 * 1024 * MIB + 1)),
         ("TRANSFER_THREADS", "0"),

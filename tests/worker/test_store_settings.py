@@ -129,3 +129,25 @@ def test_other_stores_need_one_to_write_to(monkeypatch: pytest.MonkeyPatch) -> N
         load(WorkerSettings)
     said = "ARTIFACTS_OTHER_STORES needs ARTIFACTS_STORE. Set both, or neither"
     assert str(refused.value) == said
+
+
+def test_sizes_may_have_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given
+    sizes = {"PART_SIZE": "32MiB", "MULTIPART_THRESHOLD": "20971520", "BANDWIDTH": "500kB"}
+    for name, value in sizes.items():
+        monkeypatch.setenv(f"ARTIFACTS_{name}", value)
+    # When
+    settings = load(WorkerSettings)
+    # Then
+    loaded = (settings.part_size, settings.multipart_threshold, settings.bandwidth)
+    assert loaded == (32 * 2**20, 20 * 2**20, 500_000)
+    assert {type(each) for each in loaded} == {int}
+
+
+def test_a_size_that_is_none_is_told_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARTIFACTS_BANDWIDTH", "10 megs")
+    with pytest.raises(ConfigurationError) as refused:
+        load(WorkerSettings)
+    assert str(refused.value) == (
+        "ARTIFACTS_BANDWIDTH: use a number of bytes, such as 10MiB or 10485760"
+    )

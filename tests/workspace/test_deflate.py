@@ -4,7 +4,9 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import stat
+import subprocess
 import zipfile
 import zlib
 from functools import cache
@@ -52,6 +54,9 @@ DIGEST = "1939ac5c42a3ae3bfc93b21f452465e4e14a16724eceb60e446eb3f480c2219e"
 """Change it only with a new form of the zip, beside the former ones."""
 FORMER_DIGEST = "e06d697d390e87a5a59879f616d3a97721162cd8a9ede6ef0f2888f7769212d2"
 PROBE_DIGEST = "e7c48b9a7fd50872a4a13b74c3a783dcf2f7d45d7c53a64fced719c7d273af1e"
+
+
+UNZIP = shutil.which("unzip") or ""
 
 
 def probe() -> str:
@@ -121,6 +126,21 @@ def test_the_bytes_are_the_same_on_every_machine(
     content = all_of(Workspace(tmp_path / "workspace", threads=threads).source(RESULTS))
     # Then
     assert hashlib.sha256(content).hexdigest() == DIGEST, f"deflate {deflate.__version__}"
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not UNZIP, reason="unzip is not installed")
+def test_unzip_reads_it(tmp_path: Path, workspace: Workspace, results: Path) -> None:
+    # Given: content by libdeflate, by zlib above 8 MiB, and stored within the stream
+    files = {"RUN1/a.csv": table(20_000, 5), "RUN1/b.csv": table(20_000, 5) * 20}
+    plant(results, {**files, "RUN2/noise": NOISE + table(10, 6), "RUN2/empty": b""})
+    archive = tmp_path / "results.zip"
+    archive.write_bytes(all_of(workspace.source(RESULTS)))
+    # When
+    tested = subprocess.run([UNZIP, "-t", archive], capture_output=True, text=True, check=False)
+    # Then
+    assert "No errors detected" in tested.stdout, tested
+    assert tested.stdout.count(" OK") == 4
 
 
 def deflated(*chunks: bytes, by: type[Deflated] = DeflateStream) -> bytes:

@@ -79,7 +79,7 @@ def _run(
         AgentWorker,
         worker_arguments,
     )
-    from artifact_pipeline.worker.cli.output import note  # noqa: PLC0415 - the same
+    from artifact_pipeline.worker.cli.notes import notes_of  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.composition.operator import database  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.diagnosis.broker import fail_fast_app  # noqa: PLC0415 - the same
     from artifact_pipeline.worker.sql.named_workspaces import SqlNamedWorkspaces  # noqa: PLC0415 - the same
@@ -94,6 +94,6 @@ def _run(
         ask_for_dispatch=partial(ask_for_dispatch, app),
         count_messages=partial(count_messages, name, app),
         forget_queues=partial(forget_queues, name, app),
-        say=lambda text: note(f"artifacts agent: {text}"),
+        say=notes_of("agent", settings.log_format),
     )
     return agent.run(command)

@@ -6,12 +6,17 @@ from typing import Annotated
 import typer
 
 from artifact_pipeline.worker.cli.options import JsonOption
+from artifact_pipeline.worker.cli.paths import parse_existing_directory
 
 
 def demo(
     results_dir: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="Your own results: a directory of RUN*."),
+        typer.Option(
+            parser=parse_existing_directory,
+            metavar="DIRECTORY",
+            help="Your own results: a directory of RUN*.",
+        ),
     ] = None,
     *,
     keep: Annotated[bool, typer.Option("--keep", help="Keep it running until Ctrl-C.")] = False,

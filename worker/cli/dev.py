@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from artifact_pipeline.worker.cli.paths import parse_directory
+
 _Port = typer.Option(min=1, max=65535, help="By default a free one.", show_default=False)
 
 
@@ -13,7 +15,9 @@ def dev(  # noqa: PLR0913 - an argument for each option
     data: Annotated[
         Path | None,
         typer.Option(
-            file_okay=False, help="Keep all data there; by default it is removed at the end."
+            parser=parse_directory,
+            metavar="DIRECTORY",
+            help="Keep all data there; by default it is removed at the end.",
         ),
     ] = None,
     broker_port: Annotated[int | None, _Port] = None,

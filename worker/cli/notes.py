@@ -1,7 +1,7 @@
-"""Log lines of a command that serves, beside its answer."""
+"""What a command that serves tells beside its answer: log lines, and its own notes."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from artifact_pipeline.worker.cli.output import note
@@ -32,3 +32,15 @@ def logged_as_notes(*loggers: str, form: LogFormat) -> Iterator[None]:
     finally:
         for name in loggers:
             logging.getLogger(name).removeHandler(handler)
+
+
+def notes_of(command: str, form: LogFormat) -> Callable[[str], None]:
+    """Return what tells a line of the command to stderr: as text, or as a log line in JSON."""
+    if form != "json":
+        return lambda text: note(f"artifacts {command}: {text}")
+    logger = logging.getLogger(f"artifacts.{command}")
+    handler = logging.StreamHandler()
+    set_form([handler], form)
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.INFO)
+    return logger.info

@@ -27,13 +27,16 @@ def serve_web(host: str, port: int, *, root_path: str, is_read_only: bool) -> No
 
     Raises:
         ConfigurationError: a setting is missing or wrong, or it cannot listen there.
+        MisconfiguredError: a setting of AWS is wrong.
     """
     settings = load(WebSettings)
     access = access_of(settings)
     check_address(host, access)
     check_root_path(root_path)
     hosts = hosts_of(settings, host)
-    service = WebService(Sources.of(settings))
+    sources = Sources.of(settings)
+    sources.check_store()
+    service = WebService(sources)
     app = create_app(
         service, access=access, hosts=hosts, is_read_only=is_read_only, pages=page_routes()
     )

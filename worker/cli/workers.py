@@ -37,9 +37,10 @@ def workers(*, wide: WideOption = False, as_json: JsonOption = False) -> None:
     named = SqlNamedWorkspaces(engine)
     now = named.now()
     rows = [*map(_row, answering), *_silent(named.all(), answering, now)]
+    status = read_status(engine, app, with_strays=False, workers=answering)
     unserved = [
         problem
-        for problem in find_problems(read_status(engine, app, with_strays=False))
+        for problem in find_problems(status)
         if problem.code in (ProblemCode.NO_WORKER, ProblemCode.WORKSPACE_UNSERVED)
     ]
     if as_json:

@@ -23,6 +23,7 @@ from artifact_pipeline.domain.model.batches import (
 )
 from artifact_pipeline.domain.model.byte_budget import check_bytes_per_second
 from artifact_pipeline.domain.model.release_windows import ReleaseWindow
+from artifact_pipeline.tasks.own_workspace import requested_workspace
 from artifact_pipeline.worker.sql.batches.repository import SqlBatches
 from artifact_pipeline.worker.sql.batches.snapshots import DEFAULT_PARTS, Parts, SqlBatchSnapshots
 from artifact_pipeline.worker.sql.transfers.event_log import EventLog
@@ -63,7 +64,9 @@ class Batches:
         has_source: whether an artifact is there to be uploaded; by default it is believed.
         event_targets: the names of the targets of events, such as `webhook`, that hear of a batch
             that is cancelled here; None if events are off.
-        workspace: the name of the one in which `has_source` looks.
+        workspace: the name of the one in which `has_source` looks, and in which members that were
+            never requested are transferred; by default ARTIFACTS_WORKSPACE_NAME. An empty text is
+            the default workspace.
     """
 
     def __init__(  # noqa: PLR0913 - what each command and the platform need of it
@@ -80,7 +83,8 @@ class Batches:
         self._find_app = find_app or (lambda: app)
         targets = None if event_targets is None else tuple(event_targets)
         self._batches: IBatches = SqlBatches(engine, EventLog(targets))
-        self._snapshots: IBatchSnapshots = SqlBatchSnapshots(engine, parts, workspace)
+        own = requested_workspace(workspace)
+        self._snapshots: IBatchSnapshots = SqlBatchSnapshots(engine, parts, own)
         self._has_source = has_source
 
     def preview(
@@ -242,6 +246,10 @@ class Batches:
     def progress(self, batch_id: int) -> BatchProgress:
         """Return how far the batch is. Raises: NotFoundError."""
         return self._batches.progress(batch_id)
+
+    def snapshot(self, batch_id: int) -> Preview:
+        """Return what the preview of the batch has frozen. Raises: NotFoundError."""
+        return self._snapshots.preview(batch_id)
 
     def members(self, batch_id: int) -> Iterator[Member]:
         """Yield every member in its order, with what became of it. Raises: NotFoundError."""

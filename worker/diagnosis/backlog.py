@@ -19,6 +19,7 @@ from artifact_pipeline.domain.maintenance.pipeline_status import (
     DatabaseStatus,
     Phase,
     PipelineStatus,
+    WorkerQueues,
     count,
     first,
 )
@@ -48,22 +49,28 @@ _CHECKS = {
 """The check that reports each problem; `examine_broker` reports a broker that is away."""
 
 
-def read_status(engine: Engine, app: Celery, *, with_strays: bool = True) -> PipelineStatus:
+def read_status(
+    engine: Engine,
+    app: Celery,
+    *,
+    with_strays: bool = True,
+    workers: Sequence[WorkerQueues] = (),
+) -> PipelineStatus:
     """Read the whole status; a broker that does not answer leaves its part out.
 
     Args:
         engine: of the database.
         app: of the broker.
         with_strays: look for mistyped queues too, which reads the names of all the broker's keys.
+        workers: those that have just answered, which are not asked again.
 
     Raises:
         SqlUnavailableError: the database does not answer.
         ConfigurationError: the tables are missing, or a setting is wrong.
     """
     database = SqlStatus(engine, load(AttemptSettings).breaker_failures).read()
-    return status_of(
-        database, _read_broker(app, database, with_strays=with_strays), queue_names(app)
-    )
+    broker = _read_broker(app, database, with_strays=with_strays, workers=workers)
+    return status_of(database, broker, queue_names(app))
 
 
 def status_of(
@@ -126,11 +133,16 @@ def reach_backlog(engine: Engine, app: Celery) -> None:
 
 
 def _read_broker(
-    app: Celery, database: DatabaseStatus, *, with_strays: bool
+    app: Celery,
+    database: DatabaseStatus,
+    *,
+    with_strays: bool,
+    workers: Sequence[WorkerQueues],
 ) -> BrokerStatus | None:
     needed = {each.queue for each in database.transfers if each.phase in _WAITING}
+    named = database.named_queues
     try:
-        return read_broker(app, needed, named=database.named_queues, with_strays=with_strays)
+        return read_broker(app, needed, named=named, with_strays=with_strays, workers=workers)
     except BrokerUnavailableError:
         return None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from celery import Celery
@@ -34,6 +35,7 @@ def read_broker(
     *,
     named: Collection[str] = (),
     with_strays: bool = False,
+    workers: Sequence[WorkerQueues] = (),
 ) -> BrokerStatus:
     """Ask the broker for its queues, and the workers for the queues that they listen to.
 
@@ -43,6 +45,7 @@ def read_broker(
             one of them, or to a queue with messages, the workers get more time to answer.
         named: more queues of workspaces with a name.
         with_strays: look for mistyped queues too, which reads the names of all keys.
+        workers: those that have just answered, which are not asked again.
 
     Raises:
         BrokerUnavailableError: the broker does not answer.
@@ -54,7 +57,7 @@ def read_broker(
             return status
         has_work = {*needed, *(queue for queue, depth in status.messages.items() if depth)}
         connection = channel.connection.client
-        workers = _workers(app, connection, _ANSWER_SECONDS)
+        workers = workers or _workers(app, connection, _ANSWER_SECONDS)
         if has_work - {queue for worker in workers for queue in worker.queues}:
             workers = _workers(app, connection, _LATE_ANSWER_SECONDS)
     return replace(status, workers=workers)
@@ -119,7 +122,7 @@ def databases_of(app: Celery, workers: Collection[WorkerQueues]) -> dict[str, st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnsweringWorker:
+class AnsweringWorker(WorkerQueues):
     """A worker that has answered just now.
 
     Attributes:
@@ -129,8 +132,6 @@ class AnsweringWorker:
         tasks: that it carries out now.
     """
 
-    name: str
-    queues: Sequence[str]
     workspace: str | None
     pool: str | None
     processes: int
@@ -212,14 +213,20 @@ def _most(pool: Any) -> int:  # noqa: ANN401 - the same
 def ask_workers(app: Celery, *questions: str) -> list[dict[str, Any]]:
     """Ask all workers each question; return each one's answers by the workers' names.
 
+    Only the first question waits for workers of which nobody knows. The others end once those that
+    answered it have answered again.
+
     Raises:
         BrokerUnavailableError: the broker does not answer.
     """
     if not has_control(app):
         return [{} for _ in questions]
+    first, *others = questions
     with broker_channel(app) as channel:
-        connection = channel.connection.client
-        return [_answers(app, connection, question, _ANSWER_SECONDS) for question in questions]
+        ask = partial(_answers, app, channel.connection.client, seconds=_ANSWER_SECONDS)
+        answers = [ask(first)]
+        limit = len(answers[0])
+        return answers + [ask(question, limit=limit) if limit else {} for question in others]
 
 
 def has_control(app: Celery) -> bool:
@@ -228,9 +235,15 @@ def has_control(app: Celery) -> bool:
     return kind is None or kind.has_control
 
 
-def _answers(app: Celery, connection: Any, question: str, seconds: float) -> dict[str, Any]:  # noqa: ANN401
+def _answers(
+    app: Celery,
+    connection: Any,  # noqa: ANN401 - of kombu
+    question: str,
+    seconds: float,
+    limit: int | None = None,
+) -> dict[str, Any]:
     answers: Any = app.control.broadcast(
-        question, reply=True, timeout=seconds, connection=connection
+        question, reply=True, timeout=seconds, limit=limit, connection=connection
     )
     return {name: of_worker for each in answers or () for name, of_worker in each.items()}
 

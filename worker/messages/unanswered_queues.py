@@ -146,14 +146,15 @@ class UnansweredQueues:
             channel.queue_declare(f"{_LOCK}{queue}", exclusive=True)
             if self._answers(queue) or not self._new_queue_answers():
                 return
-            with limited(channel, _DELETE_SECONDS):
-                channel.queue_delete(queue)
-            self._declare(queue)
+            # Not after it: the answer to the deletion can be lost.
             logger.warning(
-                "the queue %s had no leader and was replaced; its messages are lost, and the"
+                "the queue %s has no leader and is replaced; its messages are lost, and the"
                 " dispatch sends those that SQL knows again",
                 queue,
             )
+            with limited(channel, _DELETE_SECONDS):
+                channel.queue_delete(queue)
+            self._declare(queue)
 
     def _new_queue_answers(self) -> bool:
         name = f"{_SAMPLE}{uuid4()}"

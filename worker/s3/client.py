@@ -16,6 +16,7 @@ from artifact_pipeline.domain.redaction import redact
 from artifact_pipeline.worker.s3.endpoint_forms import addressing_refusal, check_endpoint_form
 from artifact_pipeline.worker.s3.endpoints import Addressing, ConfiguredEndpoint, obstacle, style_of
 from artifact_pipeline.worker.s3.errors import translated_errors
+from artifact_pipeline.worker.s3.proxies import check_proxy
 from artifact_pipeline.worker.s3.refused_requests import describe_refusals
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def make_client(  # noqa: PLR0913 - what a deployment may choose
     _require_files(url)
     with translated_errors(), _translated_value_errors(endpoint):
         client = session.client("s3", endpoint_url=url, config=config)
+    check_proxy(client.meta.endpoint_url)
     describe_refusals(client)
     return client
 

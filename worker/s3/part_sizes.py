@@ -30,15 +30,14 @@ def likely_part_size(size: int, parts: int) -> int | None:
     return None
 
 
-def put_threshold(source: Source, threshold: int, part_size: int) -> int:
+def put_threshold(source: Source, threshold: int) -> int:
     """Return the size in bytes below which the source is one PUT.
 
     What is below it is in memory at once. So what is very likely larger, since a zip of it would
-    otherwise have an eighth of its bytes, is sent in parts from the first one on.
+    otherwise have an eighth of its bytes, is sent in parts from its first byte on.
     """
-    if source.exact_size is None and source.largest_size > _LIKELY_LARGE * threshold:
-        return min(threshold, part_size)
-    return threshold
+    is_likely_larger = source.exact_size is None and source.largest_size > _LIKELY_LARGE * threshold
+    return 1 if is_likely_larger else threshold
 
 
 def upload_part_size(source: Source, wanted: int) -> int:

@@ -108,7 +108,7 @@ class S3ObjectStore:
         with translated_errors():
             existing = upload.existing_parts()
             source = self._form_begun(source, part_size, existing)
-            threshold = put_threshold(source, self.multipart_threshold, part_size)
+            threshold = put_threshold(source, self.multipart_threshold)
             with opened_source(
                 source, threshold=threshold, part_size=part_size, whole=whole
             ) as content:

@@ -1,6 +1,7 @@
 """What the answers are read from."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from celery import Celery
 from sqlalchemy import Engine
 
+from artifact_pipeline.domain.errors import StoreUnavailableError
 from artifact_pipeline.worker.composition.adapters import Adapters
 from artifact_pipeline.worker.composition.process_name import new_process_name
 from artifact_pipeline.worker.diagnosis.broker import fail_fast_app
@@ -101,6 +103,16 @@ class Sources:
         # The bucket may stand in the path or in the host.
         hosts = (parts.netloc, f"{settings.bucket}.{parts.netloc}")
         return [f"{parts.scheme}://{host}" for host in hosts]
+
+    def check_store(self) -> None:
+        """Make the client of the store, so that a wrong setting of AWS ends the start.
+
+        Raises:
+            MisconfiguredError: a setting is wrong, such as AWS_PROFILE.
+        """
+        # While its credentials cannot be fetched, the rest of the pages works.
+        with suppress(StoreUnavailableError):
+            _ = self.adapters.reader
 
     def close(self) -> None:
         """Close all connections."""

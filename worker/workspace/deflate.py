@@ -66,7 +66,7 @@ class WholeDeflate:
             return
         whole = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         chunks.clear()
-        self.crc = zlib.crc32(whole)
+        self.crc = deflate.crc32(whole)
         deflated = deflate.deflate_compress(whole, _FAST_LEVEL)
         self.size = len(deflated)
         yield deflated

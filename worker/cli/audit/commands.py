@@ -17,6 +17,7 @@ from artifact_pipeline.worker.cli.options import (
     WideOption,
     chosen_jobs,
 )
+from artifact_pipeline.worker.cli.paths import parse_file
 from artifact_pipeline.worker.cli.quarantine import parse_age
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def audit(  # noqa: PLR0913 - an argument for each option
         Path | None,
         typer.Option(
             "--inventory",
+            parser=parse_file,
             metavar="FILE",
             help="Read an S3 Inventory instead of listing the bucket: its manifest.json, with its"
             " CSV files beside it.",
@@ -57,6 +59,7 @@ def audit(  # noqa: PLR0913 - an argument for each option
         Path | None,
         typer.Option(
             "--report",
+            parser=parse_file,
             metavar="FILE",
             help="Write each fault here: JSON lines, or CSV if it ends in .csv. An audit that was"
             " killed continues with the same file.",

@@ -13,6 +13,7 @@ from artifact_pipeline.worker.composition.operator import (
     source_check,
     this_user,
 )
+from artifact_pipeline.worker.settings import WorkspaceNameSettings, load
 from artifact_pipeline.worker.sql.transfers.verifications import SqlVerifications
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def repair_findings(
         trail=using.audit_trail,
         location=using.store.location,
         has_source=source_check(),
+        workspace=load(WorkspaceNameSettings).workspace_name,
         publish=request_publisher(),
         actor=requester_name(actor) or this_user(),
         reason=action_reason(reason),

@@ -52,6 +52,7 @@ from artifact_pipeline.worker.cli.options import (
     refuse_timeout_alone,
 )
 from artifact_pipeline.worker.cli.output import print_json, say, show_rows
+from artifact_pipeline.worker.cli.paths import parse_file
 from artifact_pipeline.worker.composition.operator import (
     audited,
     batches,
@@ -268,7 +269,8 @@ def report(
         ReportFormat, typer.Option("--format", help="csv, or json: one object in each line.")
     ] = ReportFormat.CSV,
     output: Annotated[
-        Path | None, typer.Option("--output", dir_okay=False, help="By default printed.")
+        Path | None,
+        typer.Option("--output", parser=parse_file, metavar="FILE", help="By default printed."),
     ] = None,
 ) -> None:
     """List every member, with its outcome and reason."""

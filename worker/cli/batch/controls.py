@@ -4,21 +4,19 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
-from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from artifact_pipeline.domain.model.batches import BatchPriority
 from artifact_pipeline.domain.model.release_windows import ALWAYS, ReleaseWindow
+from artifact_pipeline.worker.byte_sizes import parse_size
 from artifact_pipeline.worker.cli.batch.options import rate
-
-_SIZE = TypeAdapter(ByteSize)
 
 
 def size(text: str) -> int:
     """Parse bytes such as `10MiB`, `500kB` or `1048576`."""
     try:
-        return int(_SIZE.validate_python(text.removesuffix("/s")))
-    except ValidationError:
-        raise typer.BadParameter(f"{text}: use a number of bytes, such as 10MiB") from None
+        return parse_size(text.removesuffix("/s"))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text}: {error}") from None
 
 
 def window(between: str | None, zone: str | None, *, none: bool = False) -> ReleaseWindow | None:

@@ -44,7 +44,7 @@ def show_preview(
     say(f"nothing has changed yet. To start the batch:\n{start_command(preview, rate)}")
 
 
-def start_command(preview: Preview, rate: float | None) -> str:
+def start_command(preview: Preview, rate: float | None = None) -> str:
     """Return the command that starts the snapshot, in the first mode that has members."""
     mode = next(mode for mode in BatchMode if preview.of_mode(mode))
     by_default = mode is BatchMode.FAILED

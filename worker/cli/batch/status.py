@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from artifact_pipeline.domain.errors import InvalidRequestError, NotDoneError
 from artifact_pipeline.domain.model.batches import Batch, BatchProgress, BatchState, Outcome
 from artifact_pipeline.domain.model.durations import duration
+from artifact_pipeline.worker.cli.batch.preview import start_command
 from artifact_pipeline.worker.cli.output import Size, note, plain, print_json, say, size_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def watch(
             if progress.batch.state is BatchState.PREVIEWED:
                 raise InvalidRequestError(
                     f"batch {batch_id} was not started, so it does not end: "
-                    f'artifacts batch start {batch_id} --reason "why"'
+                    f"{start_command(batches.snapshot(batch_id))}"
                 )
             total = progress.batch.members
             bar.update(task, completed=progress.ended, total=total, told=_told(progress))

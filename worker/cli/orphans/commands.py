@@ -23,6 +23,7 @@ from artifact_pipeline.worker.cli.options import (
     refuse_dry_run_with_yes,
 )
 from artifact_pipeline.worker.cli.output import Size, note, print_json, show_rows, where
+from artifact_pipeline.worker.cli.paths import parse_file
 from artifact_pipeline.worker.cli.quarantine import parse_age
 from artifact_pipeline.worker.composition.operator import adapters, audited
 
@@ -83,7 +84,9 @@ def delete(  # noqa: PLR0913 - an argument for each option
     *,
     report: Annotated[
         Path,
-        typer.Option("--report", metavar="FILE", help="A report of `artifacts audit`."),
+        typer.Option(
+            "--report", parser=parse_file, metavar="FILE", help="A report of `artifacts audit`."
+        ),
     ],
     older_than: Annotated[
         timedelta,

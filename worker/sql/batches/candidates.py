@@ -40,17 +40,19 @@ _COLUMNS = (
 )
 
 
-def candidates(filters: BatchFilter, dialect: str) -> Subquery:
+def candidates(filters: BatchFilter, dialect: str, workspace: str | None) -> Subquery:
     """Return what fits the filter: an artifact and a direction in each row.
 
     With it come the job's user and directory.
+
+    Args: `workspace` is the name of the one for what was never requested.
     """
     parts: list[Select[Any]] = []
     if not filters.never_requested:
         last = last_transfers(filters, dialect).c
         parts.append(select(*(last[name] for name in _COLUMNS)))
     if filters.never_requested or _may_name_new_artifacts(filters):
-        parts.extend(_never_requested(filters, dialect))
+        parts.extend(_never_requested(filters, dialect, workspace))
     return union_all(*parts).subquery("last")
 
 
@@ -58,7 +60,9 @@ def _may_name_new_artifacts(filters: BatchFilter) -> bool:
     return filters.listed is not None and not filters.of_last_transfer
 
 
-def _never_requested(filters: BatchFilter, dialect: str) -> Iterator[Select[Any]]:
+def _never_requested(
+    filters: BatchFilter, dialect: str, workspace: str | None
+) -> Iterator[Select[Any]]:
     """Yield a SELECT from the platform's tables for each direction and kind."""
     for direction in filters.directions or (Direction.UPLOAD,):
         for kind in filters.kinds or ArtifactKind:
@@ -73,7 +77,7 @@ def _never_requested(filters: BatchFilter, dialect: str) -> Iterator[Select[Any]
                 _null(String).label("reason_code"),
                 JobRow.user_id,
                 job_directory().label("directory"),
-                _null(String).label("workspace"),
+                cast(literal(workspace), String).label("workspace"),
             ).select_from(JobRow)
             all_of_kind = every.join(RunRow, RunRow.job_id == JobRow.id) if of_run else every
             yield all_of_kind.where(

@@ -17,9 +17,12 @@ _COLUMNS = (
 )
 
 
-def freezing(batch_id: int, filters: BatchFilter, dialect: str) -> Any:  # noqa: ANN401 - an INSERT
-    """Return the INSERT of the members that fit the filter, in the order of their turns."""
-    last = candidates(filters, dialect).c
+def freezing(batch_id: int, filters: BatchFilter, dialect: str, workspace: str | None) -> Any:  # noqa: ANN401 - an INSERT
+    """Return the INSERT of the members that fit the filter, in the order of their turns.
+
+    Args: `workspace` is the name of the one for what was never requested.
+    """
+    last = candidates(filters, dialect, workspace).c
     run = func.coalesce(last.run_id, 0)
     in_order = (last.job_id, run, last.kind, last.direction)
     turn = func.row_number().over(partition_by=last.user_id, order_by=in_order).label("turn")

@@ -63,7 +63,8 @@ class SqlBatchSnapshots:
     Args:
         engine: of the database.
         parts: how workers cut objects.
-        workspace: the name of the one in which `has_source` looks.
+        workspace: the name of the one in which `has_source` looks, and in which members that were
+            never requested are transferred.
     """
 
     def __init__(self, engine: Engine, parts: Parts, workspace: str | None = None) -> None:
@@ -94,7 +95,8 @@ class SqlBatchSnapshots:
             if listed is not None:
                 filters = filters.model_copy(update={"listed": keep_listed(connection, listed)})
             batch_id = _insert_batch(connection, filters, requested_by, expires_in)
-            connection.execute(freezing(batch_id, filters, connection.dialect.name))
+            dialect = connection.dialect.name
+            connection.execute(freezing(batch_id, filters, dialect, self._workspace))
             if listed is not None:
                 unmatched = count_unmatched(connection, batch_id)
                 _keep_filter(connection, batch_id, filters, unmatched)

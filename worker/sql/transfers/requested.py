@@ -50,7 +50,12 @@ class SqlRequestedTransfers:
             if workspace is None and direction is Direction.UPLOAD:
                 workspace = connection.execute(_last_workspace(artifact)).scalar()
             return request_transfer(
-                connection, artifact, direction, request_id, requested_by, workspace=workspace
+                connection,
+                artifact,
+                direction,
+                request_id,
+                requested_by,
+                workspace=workspace or None,
             )
 
     def of_request(self, request_id: str, job_id: int, direction: Direction) -> Transfer | None:

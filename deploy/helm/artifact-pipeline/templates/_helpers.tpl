@@ -40,6 +40,13 @@ affinity: {{ toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{/* Of what talks to the broker alone: it needs a role only if the broker is Amazon SQS. */}}
+{{- define "artifacts.brokerAccount" -}}
+{{- with .Values.brokerServiceAccountName }}
+serviceAccountName: {{ . }}
+{{- end }}
+{{- end }}
+
 {{- define "artifacts.container" -}}
 securityContext:
   allowPrivilegeEscalation: false

@@ -38,6 +38,7 @@ from artifact_pipeline.worker.cli.options import (
     the_job,
 )
 from artifact_pipeline.worker.cli.output import Size, note, show_rows, why
+from artifact_pipeline.worker.cli.paths import parse_directory
 from artifact_pipeline.worker.composition.operator import adapters, workspace
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ OutputDirOption = Annotated[
     Path | None,
     typer.Option(
         "--output-dir",
-        file_okay=False,
+        parser=parse_directory,
+        metavar="DIRECTORY",
         help="The directory for the files. By default job_ID in the workspace; without one, here.",
     ),
 ]
