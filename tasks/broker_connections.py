@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from celery import Celery
-from kombu.exceptions import KombuError
+from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 
 from artifact_pipeline.domain.errors import (
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 _LAST_USED = "artifacts_last_broker"
 """An attribute of an app: the URL that it used last, and until when that one is tried first."""
 _PREFERRED_SECONDS = 30.0
+_CONFIRM_SECONDS = 5.0
 # kombu and its client raise these for a wrong URL.
 _WRONG = (TypeError, ValueError, LookupError, ImportError, AttributeError)
 
@@ -63,6 +64,31 @@ def broker_producer(app: Celery) -> Iterator[Any]:
     """Yield a producer of a pooled connection. Raises: as `broker_connection`."""
     with pooled_connection(app) as connection:
         yield app.amqp.Producer(connection)
+
+
+def confirm_seconds(app: Celery) -> float:
+    """Return for how long a broker that confirms messages has time to confirm one.
+
+    A queue of RabbitMQ without a leader confirms none. Without a limit the publish would wait for
+    a minute, although SQL has the request and the dispatch sends it again.
+    """
+    given = app.conf.broker_transport_options.get("read_timeout")
+    return _CONFIRM_SECONDS if given is None else min(float(given), _CONFIRM_SECONDS)
+
+
+@contextmanager
+def collected_if_silent(connection: Any) -> Iterator[None]:  # noqa: ANN401 - of kombu
+    """Drop a connection whose broker has not confirmed a message in time.
+
+    Its late confirmation would be taken for that of the next message. To close it in order would
+    take as long again.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, TimeoutError):
+            connection.collect()
+        raise
 
 
 @contextmanager

@@ -15,6 +15,8 @@ from artifact_pipeline.tasks.app import ensure_configured, pipeline_app
 from artifact_pipeline.tasks.broker_connections import (
     broker_connection,
     broker_producer,
+    collected_if_silent,
+    confirm_seconds,
     pooled_connection,
 )
 from artifact_pipeline.tasks.broker_records import records_of
@@ -82,9 +84,9 @@ def _send(messages: Sequence[Outgoing], app: Celery) -> None:
         if fill_and_send(messages, app, connection.default_channel):
             return
         producer: Any = app.amqp.Producer(connection)
-        with producer.batch():
+        with collected_if_silent(connection), producer.batch():
             for message in messages:
-                message.send(app, producer)
+                message.send(app, producer, confirm_timeout=confirm_seconds(app))
 
 
 def messages_of(transfers: Iterable[Transfer], of_jobs: Collection[int]) -> Iterator[Outgoing]:
@@ -136,8 +138,15 @@ def ask_for_dispatch(app: Celery) -> None:
     Raises:
         BrokerUnavailableError: the broker does not answer; beat asks for it soon.
     """
-    with broker_producer(app) as producer:
-        app.send_task(DISPATCH, queue=UPKEEP, producer=producer, retry=False, ignore_result=True)
+    with broker_producer(app) as producer, collected_if_silent(producer.connection):
+        app.send_task(
+            DISPATCH,
+            queue=UPKEEP,
+            producer=producer,
+            retry=False,
+            ignore_result=True,
+            confirm_timeout=confirm_seconds(app),
+        )
 
 
 def ask_if_drained(app: Celery, workspace: str | None = None) -> None:

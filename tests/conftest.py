@@ -139,6 +139,22 @@ def _signals_are_left_as_they_were() -> Iterator[None]:
     assert [signal.getsignal(number) for number in _SIGNALS] == before
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _random_numbers_are_registered() -> None:
+    """Have Hypothesis register its random numbers before any test.
+
+    It warns if nothing refers to them, and asks the garbage collector, which does not see what was
+    there before `gc.freeze`. So the first test with examples could fail, by what ran before it.
+    """
+
+    @hypothesis.settings(max_examples=1, database=None)
+    @hypothesis.given(hypothesis.strategies.none())
+    def try_one_example(_: None) -> None:
+        """Do nothing with it."""
+
+    try_one_example()
+
+
 @pytest.fixture(scope="session")
 def postgres_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a PostgreSQL server, to be copied: it has what `Databases.make` makes."""

@@ -37,6 +37,12 @@ def is_abandoned(transfer: Transfer, now: datetime) -> bool:
     return transfer.state is TransferState.RUNNING and expires is not None and expires <= now
 
 
+def is_settled(transfer: Transfer, now: datetime) -> bool:
+    """Return whether the transfer is done, or under a lease that holds."""
+    is_running = transfer.state is TransferState.RUNNING
+    return transfer.state is TransferState.DONE or (is_running and not is_abandoned(transfer, now))
+
+
 def is_due(transfer: Transfer, now: datetime, loss: RepublishPolicy) -> bool:
     sent = transfer.enqueued_at
     is_forgotten = (sent or transfer.requested_at) < loss.broker_epoch

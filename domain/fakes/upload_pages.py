@@ -5,12 +5,12 @@ from datetime import timedelta
 
 from artifact_pipeline.domain.errors import LeaseLostError, PermanentError
 from artifact_pipeline.domain.fakes.artifacts import InMemoryArtifacts
-from artifact_pipeline.domain.fakes.due import is_page_member
+from artifact_pipeline.domain.fakes.due import is_page_member, is_settled
 from artifact_pipeline.domain.fakes.platform import InMemoryJobs, InMemoryRuns
 from artifact_pipeline.domain.fakes.transfers import InMemoryTransfers
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import Claim, Transfer, TransferState
+from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferState
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, StoredUpload
 
 
@@ -45,6 +45,16 @@ class InMemoryUploadPages:
                 return []
             others = self._due(lambda row: row.artifact.kind in kinds and row not in asked)
             return self._claimed([*asked, *others][:limit], owner, lease)
+
+    def settled(self, artifact: Artifact, request_id: str) -> TransferState | None:
+        asked = artifact, Direction.UPLOAD, request_id
+        with self._transfers.lock:
+            now = self._transfers.now()
+            rows = self._transfers.rows.values()
+            of_request = [
+                row for row in rows if (row.artifact, row.direction, row.request_id) == asked
+            ]
+            return next((row.state for row in of_request if is_settled(row, now)), None)
 
     def claim_of_job(
         self,

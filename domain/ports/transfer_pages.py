@@ -9,7 +9,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.jobs import Job, Run
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.locations import UploadLocation
-from artifact_pipeline.domain.model.transfers import Claim, Transfer
+from artifact_pipeline.domain.model.transfers import Claim, Transfer, TransferState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +62,12 @@ class IUploadPages(Protocol):
         Returns:
             At most `limit` uploads in the order in which they were due, the one of the request
             first. Empty if that one cannot be part of a page; then nothing is claimed.
+        """
+
+    def settled(self, artifact: Artifact, request_id: str) -> TransferState | None:
+        """Return the state of this request's upload if it is done, or under a lease that holds.
+
+        Its message has nothing to do then.
         """
 
     def claim_of_job(

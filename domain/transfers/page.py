@@ -227,8 +227,9 @@ class Page:
             recorded = self._record_together(rows)
         ends = [self._ended(row, is_recorded=row.claim.transfer_id in recorded) for row in rows]
         self.ends += ends
-        if others := [end for end in ends if (end.artifact, end.request_id) != self._own]:
-            self._watch.ended(others)
+        own = next((end for end in ends if (end.artifact, end.request_id) == self._own), None)
+        if others := [end for end in ends if end is not own]:
+            self._watch.ended(others, own)
 
     def _record_together(self, rows: Sequence[_Row]) -> set[int]:
         """Record those that are stored; return the ids of the transfers for which that worked."""

@@ -18,5 +18,5 @@ class PageLimits:
     size: int
     threads: int
     begin_seconds: float = 0.1
-    record_rows: int = 16
+    record_rows: int = 32
     record_seconds: float = 0.05

@@ -77,8 +77,14 @@ class PageRunner:
         if self._done.get(request_id) == artifact:
             return TransferSummary(state=TransferState.DONE)
         alone, claimed_at = self._runner(), time.monotonic()
+        if artifact.kind not in self._kinds or not _can_upload(alone):
+            return alone(artifact, Direction.UPLOAD, request_id, workspace)
         uploads = self._claim(alone, artifact, request_id)
         if not uploads:
+            # Most are of the page of another process. To claim one alone takes six round trips.
+            settled = self._pages.settled(artifact, request_id)
+            if settled is not None:
+                return TransferSummary(state=settled)
             return alone(artifact, Direction.UPLOAD, request_id, workspace)
         own = artifact, request_id
         ends = self.run(uploads, claimed_at, own=own)
@@ -132,9 +138,7 @@ class PageRunner:
     def _claim(
         self, alone: TransferRunner, artifact: Artifact, request_id: str
     ) -> list[ClaimedUpload]:
-        """Return the page of this request; empty if it is to be tried alone."""
-        if artifact.kind not in self._kinds or not _can_upload(alone):
-            return []
+        """Return the page of this request; empty if it cannot be part of one."""
         return claiming(
             artifact,
             lambda: self._pages.claim(

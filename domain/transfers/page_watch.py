@@ -33,8 +33,12 @@ class PageWatch(Protocol):
     def releasing(self, uploads: Sequence[ClaimedUpload]) -> None:
         """Learn that a message counts again that is sent from now on; called before the write."""
 
-    def ended(self, ends: Sequence[UploadEnd]) -> None:
-        """Learn how uploads ended, once that is recorded."""
+    def ended(self, ends: Sequence[UploadEnd], own: UploadEnd | None = None) -> None:
+        """Learn how uploads ended, once that is recorded.
+
+        Args: `own` was recorded with them; its task tells its end, but knows no other message of
+            it, as of one that was given back before.
+        """
 
 
 class NoWatch:
@@ -44,4 +48,4 @@ class NoWatch:
 
     def releasing(self, uploads: Sequence[ClaimedUpload]) -> None: ...
 
-    def ended(self, ends: Sequence[UploadEnd]) -> None: ...
+    def ended(self, ends: Sequence[UploadEnd], own: UploadEnd | None = None) -> None: ...

@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 
-from artifact_pipeline.domain.errors import BrokerRefusedError
+from artifact_pipeline.domain.errors import BrokerRefusedError, BrokerUnavailableError
+from artifact_pipeline.domain.fakes import InMemoryArtifacts, InMemoryJobs, InMemoryTransfers
+from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.kinds import ArtifactKind
+from artifact_pipeline.domain.model.transfers import Direction, Transfer
 from artifact_pipeline.tasks.app import make_app
+from artifact_pipeline.tasks.publish import publish
 from artifact_pipeline.tasks.routing import CONFIGS, RESULTS
-from artifact_pipeline.worker.diagnosis.broker import fail_fast_app, reach_broker
+from artifact_pipeline.worker.diagnosis.broker import examine_broker, fail_fast_app, reach_broker
+from artifact_pipeline.worker.diagnosis.findings import Severity
 from artifact_pipeline.worker.messages.amqp_channel import Channel
 from artifact_pipeline.worker.messages.unanswered_queues import UnansweredQueues
 from tests.brokers.scenario import assert_commands_answer, scene
@@ -57,6 +63,18 @@ def test_a_queue_that_has_lost_its_log_is_left_out_and_replaced(
         names.unlink()
         server.start()
         _declare(app, CONFIGS)
+        # A publish to it ends soon, and leaves no answer to the next one
+        with pytest.raises(BrokerUnavailableError) as silent:
+            publish([upload_of(ArtifactKind.RUN_RESULTS)], app)
+        operational = silent.value.__cause__
+        assert operational is not None
+        assert isinstance(operational.__cause__, TimeoutError)
+        publish([upload_of(ArtifactKind.RUN_CONFIG)], app)
+        # And doctor names the queue
+        findings = examine_broker(fail_fast_app(server.broker), server.broker)
+        assert [each.check for each in findings if each.severity is Severity.ERROR] == [
+            "queue results"
+        ]
         unanswered = UnansweredQueues(app, patience=0)
         monkeypatch.setattr(Channel, "unanswered", unanswered, raising=False)
         received: list[Any] = []
@@ -78,11 +96,15 @@ def test_a_queue_that_has_lost_its_log_is_left_out_and_replaced(
                 return len(received) == count
 
             # Then the other queue is consumed at once, and this one when it was replaced
-            _send(app, CONFIGS)
             server.wait_until(lambda: has_received(1))
             server.wait_until(lambda: has_received(1) and _consumers(channel, RESULTS) > 0, 60)
             _send(app, RESULTS)
             server.wait_until(lambda: has_received(2))
+
+
+def upload_of(kind: ArtifactKind) -> Transfer:
+    transfers = InMemoryTransfers(InMemoryArtifacts(InMemoryJobs()))
+    return transfers.request(Artifact(kind, 12, 4), Direction.UPLOAD, "a")
 
 
 def _declare(app: Any, queue: str) -> None:

@@ -129,6 +129,23 @@ class PageClaimContract:
         states = {latest(transfers, each).state for each in RUN_CONFIGS}
         assert states == {TransferState.REQUESTED}
 
+    def test_a_message_has_nothing_to_do_while_its_upload_is_held_and_once_it_is_done(
+        self, pages: IUploadPages, transfers: ITransferRepository
+    ) -> None:
+        # Given one of each state, of which the third has a worker that died
+        request(transfers, CONFIG, *RUN_CONFIGS[:4])
+        claimed(transfers, RUN_CONFIGS[0])
+        claimed(transfers, RUN_CONFIGS[1], lease=AT_ONCE)
+        transfers.record(
+            claimed(transfers, RUN_CONFIGS[2]), stored_artifact(RUN_CONFIGS[2]), LOCATION
+        )
+        transfers.wait(claimed(transfers, RUN_CONFIGS[3]), StoreUnavailableError(), HOUR)
+        # Then
+        states = [pages.settled(each, str(each)) for each in [CONFIG, *RUN_CONFIGS[:4], UNKNOWN]]
+        assert states == [None, TransferState.RUNNING, None, TransferState.DONE, None, None]
+        # And an id says nothing about another artifact
+        assert pages.settled(RUN_CONFIGS[0], str(RUN_CONFIGS[2])) is None
+
     def test_only_uploads_are_part_of_a_page(
         self, pages: IUploadPages, transfers: ITransferRepository
     ) -> None:

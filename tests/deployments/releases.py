@@ -13,9 +13,11 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 from benchmarks.revisions import RevisionError, commit_of, write_sources
 from tests.image import ROOT
 
-# No release has a tag yet. This is the first commit of main with migration 0013, three before the
-# newest as this test was written: its workers know neither `transfers.claimed_at` nor the tables
-# of retention rules and of the periodic audit, and its beat sends none of their tasks.
+# No release has a tag yet, so it is named here by its commit, and nowhere else in code. This is the
+# first commit of main with migration 0013, eight before the newest. It stays the right one until
+# there is a release: its workers do not know `transfers.claimed_at`, by which the test tells whose
+# worker did an upload, and it lacks more than a later commit would. Name the commit of each release
+# here, and tell the workers apart by another column then.
 BEFORE = "aaaaa09d8f6d5dea4d821d503138d88b7162eb46"
 _PRODUCER = Path(__file__).with_name("producing.py")
 

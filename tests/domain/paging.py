@@ -63,6 +63,12 @@ class FakePages:
         self.claimed.append(len(page))
         return [self._claimed(row, owner, lease) for row in page]
 
+    def settled(self, artifact: Artifact, request_id: str) -> TransferState | None:
+        rows = self._world.transfers.rows.values()
+        asked = [row for row in rows if (row.artifact, row.request_id) == (artifact, request_id)]
+        over = TransferState.DONE, TransferState.RUNNING
+        return next((row.state for row in asked if row.state in over), None)
+
     def claim_of_job(
         self,
         job_id: int,
@@ -145,6 +151,7 @@ class Watched:
 
     events: list[tuple[str, list[str]]] = field(default_factory=list)
     ends: list[UploadEnd] = field(default_factory=list)
+    own: list[UploadEnd] = field(default_factory=list)
 
     def claimed(self, uploads: Sequence[ClaimedUpload]) -> None:
         self.events.append(("claimed", [upload.request_id for upload in uploads]))
@@ -152,9 +159,11 @@ class Watched:
     def releasing(self, uploads: Sequence[ClaimedUpload]) -> None:
         self.events.append(("releasing", [upload.request_id for upload in uploads]))
 
-    def ended(self, ends: Sequence[UploadEnd]) -> None:
+    def ended(self, ends: Sequence[UploadEnd], own: UploadEnd | None = None) -> None:
         self.events.append(("ended", [end.request_id for end in ends]))
         self.ends += ends
+        if own is not None:
+            self.own.append(own)
 
 
 @dataclass(slots=True)

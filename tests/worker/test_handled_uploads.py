@@ -19,6 +19,19 @@ def test_the_message_of_an_upload_that_is_done_has_nothing_to_do(handled: Handle
     assert not handled.is_handled(message("b"))
 
 
+def test_another_message_of_an_upload_with_a_task_has_nothing_to_do(
+    handled: HandledUploads,
+) -> None:
+    # Given uploads whose messages were handled, of which one has failed
+    handled.ended([ended("a")], ended("b"))
+    handled.ended([ended("c")], ended("d", StoreUnavailableError("503")))
+    # Then
+    assert handled.is_handled(message("b"))
+    assert not handled.is_handled(message("d"))
+    # And their own tasks say how they ended
+    assert [end.request_id for end in handled.take_ends()] == ["a", "c"]
+
+
 @pytest.mark.parametrize(
     "result",
     [

@@ -28,7 +28,7 @@ class RawName(zipfile.ZipInfo):
     raw: bytes
 
     def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802 - zipfile's
-        return self.raw, self.flag_bits
+        return self.raw, self.flag_bits & ~0x800  # which Python 3.14 sets
 
 
 def raw(name: bytes, unicode_path: bytes = b"", host: int = 3) -> Make:

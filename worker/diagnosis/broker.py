@@ -1,11 +1,12 @@
 """The broker."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from amqp.exceptions import AMQPError
+from amqp.exceptions import AMQPError, NotFound
 from celery import Celery
 
 from artifact_pipeline.domain.errors import BrokerRefusedError, BrokerUnavailableError
@@ -17,9 +18,11 @@ from artifact_pipeline.tasks.broker_kinds import REDIS, SENTINEL, kind_of_url
 from artifact_pipeline.tasks.broker_records import records_of
 from artifact_pipeline.tasks.keys import set_time_outs
 from artifact_pipeline.tasks.publish import broker_channel
+from artifact_pipeline.tasks.routing import BATCHES, CONFIGS, RESULTS, UPKEEP
 from artifact_pipeline.worker.diagnosis.broker_answers import ACCESS_LISTS, ask, unseen
 from artifact_pipeline.worker.diagnosis.findings import Finding, clock, error, ok, warning
 from artifact_pipeline.worker.diagnosis.redelivery import examine_redelivery, require_scripts
+from artifact_pipeline.worker.messages.unanswered_queues import answers
 
 _TIMEOUT_SECONDS = 5.0
 _NOTIFICATION_SECONDS = 2.0
@@ -135,7 +138,22 @@ def _examine_amqp(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu 
             why="workers wait until it does; requests in SQL wait",
             fix="look for alarms of memory or disk: rabbitmq-diagnostics alarms",
         )
+    yield from _leaders(channel.connection.client)
     yield ok("messages of dead workers", "the broker itself delivers them again")
+
+
+def _leaders(client: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu connection
+    """Report the queues that have no leader: they take no message and no consumer."""
+    for queue in (CONFIGS, RESULTS, BATCHES, UPKEEP):
+        with client.clone() as connection, suppress(NotFound):  # it was never declared
+            if not answers(connection, queue):
+                yield error(
+                    f"queue {queue}",
+                    "it has no leader: it takes no message and no consumer",
+                    why="what is due in it waits; the requests are in SQL",
+                    fix=f"start the missing nodes: rabbitmq-queues quorum_status {queue}. If none"
+                    " is missing, a worker replaces the queue 5 minutes after its start",
+                )
 
 
 def _examine_pgmq(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu channel

@@ -16,6 +16,7 @@ from socket import AF_UNIX, SO_SNDBUF, SOCK_DGRAM, SOL_SOCKET, socketpair
 from time import monotonic, time
 from typing import Any
 
+from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.transfers import (
     MAX_REQUEST_ID,
     Direction,
@@ -94,22 +95,23 @@ class HandledUploads:
 
     def claimed(self, uploads: Sequence[ClaimedUpload]) -> None:
         until = monotonic() + IN_HAND_SECONDS
-        self._tell(
-            [
-                {"claimed": upload.request_id, "key": _key_of_claim(upload), "until": until}
-                for upload in uploads
-            ]
-        )
+        keys = [
+            (each.request_id, _key_of(each.request_id, each.claim.artifact)) for each in uploads
+        ]
+        self._tell([{"claimed": id_, "key": key, "until": until} for id_, key in keys])
 
     def releasing(self, uploads: Sequence[ClaimedUpload]) -> None:
         # Otherwise the message of the next attempt could be dropped.
         self._tell([{"released": upload.request_id} for upload in uploads], IN_HAND_SECONDS)
 
-    def ended(self, ends: Sequence[UploadEnd]) -> None:
+    def ended(self, ends: Sequence[UploadEnd], own: UploadEnd | None = None) -> None:
         tasks = [_task_end(end) for end in ends]
         for task in tasks:
             _log(task)
-        self._tell([{"ended": asdict(task)} for task in tasks])
+        notes: list[dict[str, Any]] = [{"ended": asdict(task)} for task in tasks]
+        if own is not None and _is_done(own):
+            notes.append({"done": own.request_id, "key": _key_of(own.request_id, own.artifact)})
+        self._tell(notes)
 
     def _tell(self, notes: Sequence[dict[str, Any]], patience: float = 0.0) -> None:
         """Send the notes. Args: `patience` is how many seconds to wait for a full socket."""
@@ -174,6 +176,8 @@ class HandledUploads:
                 self._in_hand.pop(request_id, None)  # so that it becomes the last
                 self._in_hand[request_id] = until, key
                 self._forget_expired()
+            case {"done": str(request_id), "key": str(key)}:
+                self._done.note(request_id, key)
             case {"released": str(request_id)}:
                 self._in_hand.pop(request_id, None)
             case {"ended": dict(fields)}:
@@ -215,10 +219,9 @@ def _key(request_id: str, name: str, ids: Mapping[str, int]) -> str:
     return json.dumps([request_id, name, sorted(ids.items())])
 
 
-def _key_of_claim(upload: ClaimedUpload) -> str:
-    artifact = upload.claim.artifact
+def _key_of(request_id: str, artifact: Artifact) -> str:
     name = task_name(Direction.UPLOAD, artifact.kind)
-    return _key(upload.request_id, name, ids_of(Direction.UPLOAD, artifact))
+    return _key(request_id, name, ids_of(Direction.UPLOAD, artifact))
 
 
 def _key_of_message(element: bytes) -> str | None:
@@ -248,8 +251,12 @@ def _task_end(end: UploadEnd) -> TaskEnd:
         ended_at=time(),
         seconds=round(end.seconds, 6),
         shown=shown[:_LONGEST_SHOWN],
-        is_done=isinstance(result, TransferSummary) and result.state is TransferState.DONE,
+        is_done=_is_done(end),
     )
+
+
+def _is_done(end: UploadEnd) -> bool:
+    return isinstance(end.result, TransferSummary) and end.result.state is TransferState.DONE
 
 
 def _log(end: TaskEnd) -> None:

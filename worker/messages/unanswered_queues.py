@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 300.0
 """For how long a queue has no leader before it is replaced. Nodes of a cluster restart sooner."""
-_ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
 """For how long a queue's answer is waited for. RabbitMQ's own heartbeat, every ten seconds, ends no
 longer wait for the next frame: it is a frame itself."""
 _PAUSE_SECONDS = 5.0
@@ -54,7 +54,7 @@ class UnansweredQueues:
         self,
         app: Celery,
         patience: float = PATIENCE_SECONDS,
-        answers_within: float = _ANSWER_SECONDS,
+        answers_within: float = ANSWER_SECONDS,
     ) -> None:
         self.answers_within = answers_within
         self._patience = patience
@@ -121,19 +121,8 @@ class UnansweredQueues:
                 self._app.amqp.queues[queue](channel).declare()
 
     def _answers(self, queue: str) -> bool:
-        """Return whether the queue takes a consumer: only its leader can say so."""
         with broker_connection(self._app) as connection:
-            channel = connection.default_channel
-            try:
-                with limited(channel, self.answers_within):
-                    # One message at most, which is in the queue again once the channel is closed
-                    channel.basic_qos(0, 1, False)  # noqa: FBT003 - of amqp
-                    pyamqp.Channel.basic_consume(channel, queue, callback=_ignore)
-            except TimeoutError:
-                # To close it in order would take as long as the broker waits for a leader: 60 s.
-                connection.connection.collect()
-                return False
-            return True
+            return answers(connection, queue, self.answers_within)
 
     def _replace(self, queue: str) -> None:
         """Delete a queue without a leader and declare it again, if a new queue gets a leader.
@@ -167,6 +156,24 @@ class UnansweredQueues:
             if is_usable:
                 channel.queue_delete(name)
             return is_usable
+
+
+def answers(connection: Any, queue: str, seconds: float = ANSWER_SECONDS) -> bool:  # noqa: ANN401
+    """Return whether the queue takes a consumer: only its leader can say so.
+
+    Args: `connection` of kombu, for this question alone.
+    """
+    channel = connection.default_channel
+    try:
+        with limited(channel, seconds):
+            # One message at most, which is in the queue again once the channel is closed
+            channel.basic_qos(0, 1, False)  # noqa: FBT003 - of amqp
+            pyamqp.Channel.basic_consume(channel, queue, callback=_ignore)
+    except TimeoutError:
+        # To close it in order would take as long as the broker waits for a leader: 60 s.
+        connection.connection.collect()
+        return False
+    return True
 
 
 @contextmanager

@@ -30,10 +30,11 @@ class RangedFile(io.RawIOBase):
         super().__init__()
         self._read = read
         self._size = size
+        # First, because `close` needs it, also where the first request fails.
+        self._stream = _Stream(iter(()), 0, 0)
         self._tail_at = max(0, size - tail)
         self._tail = b"".join(read(self._tail_at, size))
         self._at = 0
-        self._stream = _Stream(iter(()), 0, 0)
         self._spans: list[Span] = []
 
     def expect(self, spans: Sequence[Span]) -> None:

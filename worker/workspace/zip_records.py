@@ -8,6 +8,7 @@ from artifact_pipeline.worker.workspace.files import CHUNK
 
 _MIN_CHUNK = 256 * 1024
 _HAS_DATA_DESCRIPTOR = 0x08
+_HAS_UTF8_NAME = 0x800
 _DESCRIPTOR_SIGNATURE = 0x08074B50
 # Decide as zipfile does, before the deflated size is known.
 _MARGIN = 1.05
@@ -33,12 +34,13 @@ class ZipRecords:
         self._archive = zipfile.ZipFile(self._sink, "w")
 
     def add_directory(self, info: zipfile.ZipInfo) -> None:
+        info.flag_bits = _name_flag(info)
         self._archive.mkdir(info)
 
     def begin(self, info: zipfile.ZipInfo) -> None:
         """Write the header of a file whose `file_size` is known and whose CRC is not."""
         info.header_offset = self._sink.tell()
-        info.flag_bits = _HAS_DATA_DESCRIPTOR
+        info.flag_bits = _HAS_DATA_DESCRIPTOR | _name_flag(info)
         self._sink.write(info.FileHeader(_needs_zip64(info)))
 
     def add(self, deflated: bytes | bytearray) -> None:
@@ -60,6 +62,12 @@ class ZipRecords:
     def take(self, at_least: int = _MIN_CHUNK) -> Iterator[bytes]:
         """Yield and forget chunks while there are that many bytes."""
         return self._sink.take(at_least)
+
+
+def _name_flag(info: zipfile.ZipInfo) -> int:
+    # Since Python 3.14, zipfile writes a name in cp437 where that is possible, unless asked for
+    # UTF-8. Earlier versions keep the flag, also at a name that needs none.
+    return 0 if info.filename.isascii() else _HAS_UTF8_NAME
 
 
 def _needs_zip64(info: zipfile.ZipInfo) -> bool:

@@ -57,7 +57,7 @@ class AwaitedWatch(Watched):
         self.enough = threading.Event()
         self._count = count
 
-    def ended(self, ends: Sequence[UploadEnd]) -> None:
-        super().ended(ends)
+    def ended(self, ends: Sequence[UploadEnd], own: UploadEnd | None = None) -> None:
+        super().ended(ends, own)
         if len(self.ends) >= self._count:
             self.enough.set()

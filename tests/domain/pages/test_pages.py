@@ -31,8 +31,13 @@ def test_one_message_uploads_what_is_due_with_it(world: World, pages: FakePages)
     assert set(world.store.puts.values()) == {1}
 
 
-def test_finished_uploads_are_recorded_sixteen_at_a_time(world: World, pages: FakePages) -> None:
-    grown(world, pages)
+def test_finished_uploads_are_recorded_in_groups(world: World, pages: FakePages) -> None:
+    # Given pages that are larger than a group
+    runner = page_runner(world, pages, replace(UNHURRIED, record_rows=16))
+    runner._size = COUNT
+    # When
+    runner(CONFIGS[0], request_of(CONFIGS[0]))
+    # Then
     assert pages.recorded == [16, COUNT - 16]
 
 
@@ -65,6 +70,26 @@ def test_what_is_done_is_not_asked_about_again(world: World, pages: FakePages) -
     # Then
     assert summary == TransferSummary(state=DONE)
     assert len(pages.claimed) == claims
+
+
+def test_the_message_of_an_upload_of_another_process_claims_nothing(
+    world: World, pages: FakePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an upload that another process is at, and one that it has done
+    lease = timedelta(minutes=1)
+    running, done = CONFIGS[:2]
+    for config in (running, done):
+        world.transfers.claim(
+            config, Direction.UPLOAD, request_of(config), owner="another", lease=lease
+        )
+    world.transfers._keep(world.latest(done), state=DONE)
+    monkeypatch.delattr(type(world.transfers), "claim")
+    # When
+    runner = page_runner(world, pages)
+    answers = [runner(config, request_of(config)).state for config in (running, done)]
+    # Then
+    assert answers == [TransferState.RUNNING, DONE]
+    assert pages.claimed == [0, 0]
 
 
 def test_one_id_may_name_the_uploads_of_two_artifacts(world: World, pages: FakePages) -> None:

@@ -116,6 +116,8 @@ def test_the_watch_learns_of_a_release_before_it_is_written(world: World, pages:
     assert told == ["claimed", "releasing", "ended"]
     # And its own message is the task's affair
     assert all(request_of(CONFIGS[0]) not in ids for _, ids in watch.events)
+    # And of the upload of the message no more than that it is done
+    assert [end.request_id for end in watch.own] == [request_of(CONFIGS[0])]
 
 
 def test_a_broker_that_is_away_costs_a_page_nothing(

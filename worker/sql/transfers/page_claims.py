@@ -25,6 +25,7 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    or_,
     select,
     true,
     tuple_,
@@ -32,6 +33,7 @@ from sqlalchemy import (
 )
 
 from artifact_pipeline.domain.model.jobs import Job, Run
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload
 from artifact_pipeline.worker.sql.artifacts import stored_artifact_of
 from artifact_pipeline.worker.sql.clock import utc_now
@@ -98,6 +100,22 @@ def claim_page_of_job(
         return _uploads(connection.execute(_claimed_of_job(workspace), values), values["lease"])
     is_of_kinds = TransferRow.kind.in_(values["kinds"])
     return _claim_one(connection, and_(_of_job(), is_of_kinds), values, workspace)
+
+
+def settled_state(connection: Connection, values: dict[str, Any]) -> TransferState | None:
+    """Return as `IUploadPages.settled`. Args: `values` of the parameters of `_of_request`."""
+    state = connection.scalar(_settled(), values)
+    return None if state is None else TransferState(state)
+
+
+@cache
+def _settled() -> Select[Any]:
+    is_held = and_(
+        TransferRow.state == TransferState.RUNNING, TransferRow.lease_expires_at > utc_now()
+    )
+    is_upload = TransferRow.direction == Direction.UPLOAD
+    is_over = or_(TransferRow.state == TransferState.DONE, is_held)
+    return select(TransferRow.state).where(_of_request(), is_upload, is_over)
 
 
 def _claim_one(

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, tuple_, update
 from sqlalchemy.exc import DataError, IntegrityError
@@ -19,7 +20,11 @@ from artifact_pipeline.worker.sql.engine import autocommit, repeated_transaction
 from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
-from artifact_pipeline.worker.sql.transfers.page_claims import claim_page, claim_page_of_job
+from artifact_pipeline.worker.sql.transfers.page_claims import (
+    claim_page,
+    claim_page_of_job,
+    settled_state,
+)
 from artifact_pipeline.worker.sql.transfers.page_records import record_page
 from artifact_pipeline.worker.sql.transfers.predicates import in_order
 from artifact_pipeline.worker.sql.transfers.records import record_stored
@@ -57,15 +62,14 @@ class SqlUploadPages:
         owner: str,
         lease: timedelta,
     ) -> list[ClaimedUpload]:
-        asked = {
-            "asked_request": request_id,
-            "asked_job": artifact.job_id,
-            "asked_run": artifact.run_id or 0,
-            "asked_kind": artifact.kind.value,
-        }
+        asked = _asked(artifact, request_id)
         page = {"kinds": sorted(kinds), "limit": limit, "owner": owner, "lease": lease}
         with self._claiming() as connection:
             return claim_page(connection, {**asked, **page}, self._workspace)
+
+    def settled(self, artifact: Artifact, request_id: str) -> TransferState | None:
+        with autocommit(self._engine) as connection:
+            return settled_state(connection, _asked(artifact, request_id))
 
     def claim_of_job(
         self,
@@ -157,6 +161,15 @@ class SqlUploadPages:
         with autocommit(self._engine) as connection:
             transfers = [as_transfer(row) for row in connection.execute(ended)]
         return sorted(transfers, key=attrgetter("id"))
+
+
+def _asked(artifact: Artifact, request_id: str) -> dict[str, Any]:
+    return {
+        "asked_request": request_id,
+        "asked_job": artifact.job_id,
+        "asked_run": artifact.run_id or 0,
+        "asked_kind": artifact.kind.value,
+    }
 
 
 def _by_lease(claims: Iterable[Claim]) -> Iterator[tuple[timedelta, list[Claim]]]:
