@@ -146,7 +146,6 @@ class RedeliveringChannel(GuardedChannel, WritableChannel):
         self._is_waiting = self._was_empty = False
         self.elements_shown = 0
         self._own: Redis | None = None
-        self._kept: Any = None
         super().__init__(*args, **kwargs)
 
     @cached_property
@@ -177,14 +176,6 @@ class RedeliveringChannel(GuardedChannel, WritableChannel):
         if self.connection.client is None:
             raise ConnectionError("the connection to the broker is closed")
         return super()._get_pool(asynchronous)  # type: ignore[misc]  # not in the stubs
-
-    def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - kombu's
-        """Return a client. kombu makes one for each command: this is kept, as `own` is."""
-        if asynchronous:
-            return super()._create_client(asynchronous)  # type: ignore[misc]  # not in the stubs
-        if self._kept is None or self._kept.connection_pool is not self.pool:
-            self._kept = super()._create_client()  # type: ignore[misc]  # the same
-        return self._kept
 
     def _queue_bind(self, *args: Any) -> None:  # noqa: ANN401 - kombu's
         """Bind a queue; a broker whose memory is full has the binding from before, if ever."""
