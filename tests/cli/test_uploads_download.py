@@ -234,7 +234,7 @@ class TestFailed:
             *("--output-dir", str(tmp_path / "file")),
         )
         assert answer.status == 2
-        assert "is a file" in answer.err
+        assert "is not a directory" in answer.err
 
     @pytest.mark.parametrize("workspace", ["", "/nowhere"])
     def test_a_workspace_that_is_not_there_is_one_line(

@@ -63,11 +63,15 @@ class Interrupted:
         psutil.Process(self.worker.pid).wait(timeout=60)
 
 
-def requested(deployed: Deployment, count: int) -> list[Artifact]:
-    """Request configs, of which only the first has a message."""
-    configs = [Artifact(ArtifactKind.JOB_CONFIG, deployed.job(CREATED_AT)) for _ in range(count)]
+def made(deployed: Deployment) -> list[Artifact]:
+    configs = [Artifact(ArtifactKind.JOB_CONFIG, deployed.job(CREATED_AT)) for _ in range(PAGE)]
     for config in configs:
         deployed.write(config)
+    return configs
+
+
+def request(deployed: Deployment, configs: list[Artifact]) -> None:
+    """Request configs, of which only the first has a message."""
     app = producer_app(deployed.stack.broker.url)
     with Session(deployed.stack.engine) as session, session.begin():
         transfers = [
@@ -75,7 +79,25 @@ def requested(deployed: Deployment, count: int) -> list[Artifact]:
             for config in configs
         ]
     publish(transfers[:1], app)
-    return configs
+
+
+def have_pages_grown(deployed: Deployment) -> None:
+    """Have one message upload a whole page.
+
+    The first page has an upload for each thread. The next is twice as large, but not if the machine
+    was too slow to begin all of them in time.
+    """
+    app = producer_app(deployed.stack.broker.url)
+    while True:
+        configs = made(deployed)
+        request(deployed, configs)
+        deployed.ended(configs[0])
+        left = [each for each in configs if deployed.latest(each).state is not TransferState.DONE]
+        if not left:
+            return
+        publish([deployed.latest(each) for each in left], app)
+        for config in left:
+            deployed.ended(config)
 
 
 def is_put_of(artifacts: list[Artifact], request: Request) -> bool:
@@ -93,13 +115,11 @@ def interrupted(deployed: Deployment, s3: FaultyS3, environment: dict[str, str])
         *("--concurrency", "1", "worker.soft_shutdown_timeout=0.1"),
         environment={**environment, "ARTIFACTS_S3_ENDPOINT_URL": s3.url},
     )
-    # Given a first page that is done in time, so that the next is twice as large
-    for config in requested(deployed, THREADS):
-        deployed.ended(config)
-    # And one whose threads are all busy
-    configs: list[Artifact] = []
+    have_pages_grown(deployed)
+    # Given a page whose threads are all busy
+    configs = made(deployed)
     holds = [s3.hold(partial(is_put_of, configs)) for _ in range(THREADS)]
-    configs += requested(deployed, PAGE)
+    request(deployed, configs)
     page = Interrupted(deployed, worker, configs, holds)
     assert all(hold.arrived.wait(60) for hold in holds)
     deployed.wait_until(lambda: len(page.in_state(TransferState.WAITING)) == PAGE - THREADS)

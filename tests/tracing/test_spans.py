@@ -215,7 +215,8 @@ class TestPages:
                 _requested(world, config)
         world.store = collected.tracing.traced(world.store, STORE, OF_STORE)
         # When one message has them all uploaded
-        runner = page_runner(world, FakePages(world), replace(UNHURRIED, threads=4))
+        limits = replace(UNHURRIED, threads=4, record_rows=COUNT // 2)
+        runner = page_runner(world, FakePages(world), limits)
         runner._size = COUNT
         runner(CONFIGS[0], request_of(CONFIGS[0]))
         # Then
