@@ -44,8 +44,8 @@ _SMALL_OBJECTS: dict[str, Callable[[Deployment], list[Figure]]] = {
 }
 """Works whose objects the S3 server keeps in memory.
 
-On a disk, making an object's directories took it between 0.3 and 3.4 ms in the kernel, by what else
-the file system had to write. With that, these works would measure the file system.
+On a disk, making an object's directories took the kernel between 0.3 and 3.4 ms, by what else the
+file system had to write. With that, these works would measure the file system.
 """
 
 _WORKS: dict[str, Callable[[Deployment], list[Figure]]] = {

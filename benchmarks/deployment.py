@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from tests.faults.postgres import RestartablePostgres
 CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 _ROOT = Path(__file__).parents[1]
 _CONCURRENCY = "2"
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory of its own is made there
+"""A file system in memory, on Linux."""
 _DATABASE = "platform"
 _POLL_SECONDS = 0.02
 _PATIENCE_SECONDS = 600
@@ -34,24 +36,23 @@ class Rclone(HttpServer):
     """An S3 server in Go: of those that install from a wheel, the one that is waited for least.
 
     Args:
-        directory: of its log, and of its objects.
+        directory: of its log.
         key_id, key: of its one account.
-        in_memory: keep the objects in memory, not in files.
+        objects: the directory of its objects; by default within `directory`.
     """
 
-    def __init__(self, directory: Path, key_id: str, key: str, *, in_memory: bool = False) -> None:
+    def __init__(self, directory: Path, key_id: str, key: str, objects: Path | None = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = kept_port(self)
         rclone = shutil.which("rclone", path=str(Path(sys.executable).parent))
         assert rclone, "rclone is missing: make install"
         keys = ("--auth-key", f"{key_id},{key}")
         address = ("--addr", f"127.0.0.1:{self.port}")
-        objects = directory / "objects"
-        objects.mkdir()
-        place = ":memory:" if in_memory else str(objects)
+        objects = objects or directory / "objects"
+        objects.mkdir(exist_ok=True)
         super().__init__(
             "rclone",
-            [rclone, "serve", "s3", *keys, *address, "--config", os.devnull, place],
+            [rclone, "serve", "s3", *keys, *address, "--config", os.devnull, str(objects)],
             env=os.environ,
             log=directory / "s3.log",
         )
@@ -63,19 +64,17 @@ class FastStack(EmbeddedStack):
     Args:
         directory: of all but the database.
         database_url: of the database.
-        objects_in_memory: as `Rclone`.
+        objects: as `Rclone`.
     """
 
-    def __init__(
-        self, directory: Path, database_url: str, *, objects_in_memory: bool = False
-    ) -> None:
+    def __init__(self, directory: Path, database_url: str, objects: Path | None = None) -> None:
         super().__init__(directory, database_url, ports=Ports(broker=free_port()))
         settings = self.settings()
         self.s3 = Rclone(
             directory / "rclone",
             settings["AWS_ACCESS_KEY_ID"],
             settings["AWS_SECRET_ACCESS_KEY"],
-            in_memory=objects_in_memory,
+            objects,
         )
 
     def settings(self) -> dict[str, str]:
@@ -150,8 +149,10 @@ def deployment(*, objects_in_memory: bool = False) -> Iterator[Deployment]:
 @contextmanager
 def deployment_on(database_url: str, *, objects_in_memory: bool = False) -> Iterator[Deployment]:
     """Start all but the database, which is there."""
-    with (
-        temporary_directory() as directory,
-        FastStack(directory, database_url, objects_in_memory=objects_in_memory) as stack,
-    ):
-        yield Deployment(stack)
+    with ExitStack() as places:
+        directory = places.enter_context(temporary_directory())
+        objects = None
+        if objects_in_memory and _MEMORY.is_dir():
+            objects = places.enter_context(temporary_directory(parent=_MEMORY))
+        with FastStack(directory, database_url, objects) as stack:
+            yield Deployment(stack)
