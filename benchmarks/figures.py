@@ -1,6 +1,7 @@
 """What is measured, beside what, and the report of it."""
 
 import json
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,11 @@ class Unit(StrEnum):
         """Whether more of it is better."""
         return self.endswith("/s")
 
+    @property
+    def digits(self) -> int:
+        """How many digits after the point the report keeps."""
+        return 2 if "CPU" in self else 1
+
 
 Measured = Mapping[Unit, float]
 Contender = Callable[[], Measured]
@@ -59,7 +65,9 @@ class Figure:
     @property
     def advantage(self) -> float:
         """How many times as good as the peer's ours is; below 1 it is worse."""
-        return self.ratio if self.unit.is_rate else 1 / self.ratio
+        if self.unit.is_rate:
+            return self.ratio
+        return 1 / self.ratio if self.ratio else math.inf
 
 
 def in_turns(contenders: Mapping[str, Contender], rounds: int) -> list[dict[str, Measured]]:
@@ -121,8 +129,8 @@ def write_report(figures: Sequence[Figure], path: Path) -> None:
     entries = [
         {
             "name": figure.name,
-            "ours": round(figure.ours, 1),
-            "peer": round(figure.peer, 1),
+            "ours": round(figure.ours, figure.unit.digits),
+            "peer": round(figure.peer, figure.unit.digits),
             "peer_name": figure.peer_name,
             "ratio": round(figure.ratio, 2),
             "unit": figure.unit.value,

@@ -32,6 +32,11 @@ def test_a_page_says_where_we_lose() -> None:
     assert "**loses**" not in tables(wins)
 
 
+def test_a_cost_too_small_to_be_told_is_no_loss() -> None:
+    figure = Figure("up", ours=0.0, peer=0.2, peer_name="naive", unit=Unit.BROKER_CPU)
+    assert "**loses**" not in tables([figure])
+
+
 def test_contenders_take_turns_and_none_is_always_first() -> None:
     # Given three contenders whose figure is the number of their turn
     turns: list[str] = []
