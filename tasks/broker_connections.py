@@ -62,7 +62,7 @@ def pooled_connection(app: Celery) -> Iterator[Any]:
 @contextmanager
 def broker_producer(app: Celery) -> Iterator[Any]:
     """Yield a producer of a pooled connection. Raises: as `broker_connection`."""
-    with pooled_connection(app) as connection:
+    with pooled_connection(app) as connection, collected_if_silent(connection):
         yield app.amqp.Producer(connection)
 
 

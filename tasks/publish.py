@@ -138,7 +138,7 @@ def ask_for_dispatch(app: Celery) -> None:
     Raises:
         BrokerUnavailableError: the broker does not answer; beat asks for it soon.
     """
-    with broker_producer(app) as producer, collected_if_silent(producer.connection):
+    with broker_producer(app) as producer:
         app.send_task(
             DISPATCH,
             queue=UPKEEP,
