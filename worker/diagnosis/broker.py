@@ -18,11 +18,11 @@ from artifact_pipeline.tasks.broker_kinds import REDIS, SENTINEL, kind_of_url
 from artifact_pipeline.tasks.broker_records import records_of
 from artifact_pipeline.tasks.keys import set_time_outs
 from artifact_pipeline.tasks.publish import broker_channel
-from artifact_pipeline.tasks.routing import BATCHES, CONFIGS, RESULTS, UPKEEP
+from artifact_pipeline.tasks.routing import OF_TRANSFERS, UPKEEP
 from artifact_pipeline.worker.diagnosis.broker_answers import ACCESS_LISTS, ask, unseen
 from artifact_pipeline.worker.diagnosis.findings import Finding, clock, error, ok, warning
 from artifact_pipeline.worker.diagnosis.redelivery import examine_redelivery, require_scripts
-from artifact_pipeline.worker.messages.unanswered_queues import answers
+from artifact_pipeline.worker.messages.unanswered_queues import PATIENCE_SECONDS, answers
 
 _TIMEOUT_SECONDS = 5.0
 _NOTIFICATION_SECONDS = 2.0
@@ -144,7 +144,7 @@ def _examine_amqp(channel: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu 
 
 def _leaders(client: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu connection
     """Report the queues that have no leader: they take no message and no consumer."""
-    for queue in (CONFIGS, RESULTS, BATCHES, UPKEEP):
+    for queue in (*OF_TRANSFERS, UPKEEP):
         with client.clone() as connection, suppress(NotFound):  # it was never declared
             if not answers(connection, queue):
                 yield error(
@@ -152,7 +152,8 @@ def _leaders(client: Any) -> Iterator[Finding]:  # noqa: ANN401 - a kombu connec
                     "it has no leader: it takes no message and no consumer",
                     why="what is due in it waits; the requests are in SQL",
                     fix=f"start the missing nodes: rabbitmq-queues quorum_status {queue}. If none"
-                    " is missing, a worker replaces the queue 5 minutes after its start",
+                    f" is missing, a worker replaces the queue {PATIENCE_SECONDS / 60:g} minutes"
+                    " after its start",
                 )
 
 
