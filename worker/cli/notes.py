@@ -22,9 +22,7 @@ def logged_as_notes(*loggers: str, form: LogFormat) -> Iterator[None]:
     handler: logging.Handler = _Notes()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     if form == "json":
-        # A note could be wrapped or coloured, and is no JSON then.
-        handler = logging.StreamHandler()
-        set_form([handler], form)
+        handler = _json_handler()
     for name in loggers:
         logging.getLogger(name).addHandler(handler)
     try:
@@ -39,8 +37,13 @@ def notes_of(command: str, form: LogFormat) -> Callable[[str], None]:
     if form != "json":
         return lambda text: note(f"artifacts {command}: {text}")
     logger = logging.getLogger(f"artifacts.{command}")
-    handler = logging.StreamHandler()
-    set_form([handler], form)
-    logger.handlers, logger.propagate = [handler], False
+    logger.handlers, logger.propagate = [_json_handler()], False
     logger.setLevel(logging.INFO)
     return logger.info
+
+
+def _json_handler() -> logging.Handler:
+    # A note could be wrapped or coloured, and is no JSON then.
+    handler = logging.StreamHandler()
+    set_form([handler], "json")
+    return handler

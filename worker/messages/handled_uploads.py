@@ -95,10 +95,16 @@ class HandledUploads:
 
     def claimed(self, uploads: Sequence[ClaimedUpload]) -> None:
         until = monotonic() + IN_HAND_SECONDS
-        keys = [
-            (each.request_id, _key_of(each.request_id, each.claim.artifact)) for each in uploads
-        ]
-        self._tell([{"claimed": id_, "key": key, "until": until} for id_, key in keys])
+        self._tell(
+            [
+                {
+                    "claimed": each.request_id,
+                    "key": _key_of(each.request_id, each.claim.artifact),
+                    "until": until,
+                }
+                for each in uploads
+            ]
+        )
 
     def releasing(self, uploads: Sequence[ClaimedUpload]) -> None:
         # Otherwise the message of the next attempt could be dropped.
