@@ -34,7 +34,9 @@ _DOCS = Path(__file__).parents[1] / "docs"
 _PAGE = _DOCS / "performance.md"
 _PICTURE = _DOCS / "images" / "performance.svg"
 
-_SMALL_OBJECTS: dict[str, Callable[[Deployment], list[Figure]]] = {
+_Works = dict[str, Callable[[Deployment], list[Figure]]]
+
+_SMALL_OBJECTS: _Works = {
     "small": measure_small_uploads,
     "run-configs": measure_run_configs,
     "lone": measure_lone_uploads,
@@ -48,7 +50,7 @@ On a disk, making an object's directories took the kernel between 0.3 and 3.4 ms
 file system had to write. With that, these works would measure the file system.
 """
 
-_WORKS: dict[str, Callable[[Deployment], list[Figure]]] = {
+_WORKS: _Works = {
     **_SMALL_OBJECTS,
     "large": measure_large_file,
     "results": measure_results,
@@ -57,15 +59,13 @@ _WORKS: dict[str, Callable[[Deployment], list[Figure]]] = {
     "counts": compare_counts,
 }
 
-_LONG_WORKS: dict[str, Callable[[Deployment], list[Figure]]] = {
+_LONG_WORKS: _Works = {
     "backlog-of-ten-million": partial(measure_backlog, many=EVEN_MORE),
 }
 """Works that are measured only if they are named: they take minutes and gigabytes."""
 
 
-_BRIEF_WORKS: dict[str, Callable[[Deployment], list[Figure]]] = {
-    name: work.measure for name, work in BRIEF_WORKS.items()
-}
+_BRIEF_WORKS: _Works = {name: work.measure for name, work in BRIEF_WORKS.items()}
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
 """The model's figures as tables in the documentation."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.backlog import EVEN_MORE, FEW, MANY
 from benchmarks.figures import Figure
-from benchmarks.marks import replace_tables
+from benchmarks.marks import replace_tables, table
 from benchmarks.scaling.costs import (
     DRAINED,
     PAGE_SIZE,
@@ -30,7 +30,7 @@ _WITH_MANY = "{}, with {:,} outstanding"
 _STEPS = ("claims, one by one", "pages of uploads claimed and recorded", "dispatch of a page")
 _DISPATCHED = _WITH_MANY.format(_STEPS[-1], MANY)
 _STATEMENTS = (1 + PAGE_SIZE / RECORDED_TOGETHER) / PAGE_SIZE
-"""Of an upload in a full page: a share of one claim and two records."""
+"""Of an upload in a full page: a share of the claim and of the records."""
 
 
 def write_tables(
@@ -75,7 +75,7 @@ def _compared(figures: Sequence[Figure], measured: Sequence[MeasuredProcesses]) 
         *_, point = throughput(one_machine(found.costs, CORES), alone, found.processes)
         title = f"320 small uploads drained, S3 {STORE_MS} ms away, processes: {found.processes}"
         rows.append((title, found.rate, point.rate))
-    return _table(
+    return table(
         "measured | uploads/s | the model's | model to measured",
         (f"{title} | {rate:,.1f} | {ours:,.1f} | {ours / rate:.2f}" for title, rate, ours in rows),
     )
@@ -83,7 +83,7 @@ def _compared(figures: Sequence[Figure], measured: Sequence[MeasuredProcesses]) 
 
 def _limits(figures: Sequence[Figure]) -> str:
     tiers = S3.tiers(costs_of(figures, DRAINED))
-    return _table(
+    return table(
         "tier | ms an upload | cores | at most, uploads/s",
         (
             f"{tier.name} | {tier.seconds * 1000:.2f} | {tier.cores} | {tier.limit:,.0f}"
@@ -95,7 +95,7 @@ def _limits(figures: Sequence[Figure]) -> str:
 def _processes(figures: Sequence[Figure]) -> str:
     limited, free = _points(S3, figures), _points(WITHOUT_LIMIT, figures)
     rows = ((limited[number - 1], free[number - 1]) for number in PROCESSES)
-    return _table(
+    return table(
         "processes | uploads/s, 3,500 PUTs/s | uploads/s, without that limit | statements/s"
         " | processes in SQL at a time",
         (
@@ -108,7 +108,7 @@ def _processes(figures: Sequence[Figure]) -> str:
 
 def _draining(figures: Sequence[Figure]) -> str:
     points = _points(WITHOUT_LIMIT, figures)
-    return _table(
+    return table(
         "processes | limit of messages | uploads/s that they can do | uploads/s | hours",
         (
             f"{number:,} | {limit:,} | {points[number - 1].rate:,.0f}"
@@ -130,14 +130,8 @@ def _outstanding(figures: Sequence[Figure]) -> str:
                 else f"{figure.ours:,.1f} {figure.unit} | {figure.peer:,.1f} | {figure.ratio:.2f}"
             )
             rows.append(f"{number:,} | {step} | {measured}")
-    return _table(f"outstanding | step | rate | with {FEW:,} | ratio", rows)
+    return table(f"outstanding | step | rate | with {FEW:,} | ratio", rows)
 
 
 def _points(site: Site, figures: Sequence[Figure]) -> list[Point]:
     return site.points(costs_of(figures, DRAINED), PROCESSES[-1])
-
-
-def _table(head: str, rows: Iterable[str]) -> str:
-    dashes = " | ".join(["---"] * (head.count("|") + 1))
-    lines = [head, dashes, *rows]
-    return "".join(f"| {line} |\n" for line in lines)

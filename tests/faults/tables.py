@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from benchmarks.marks import table
 from tests.faults.audit import Wrong
 from tests.faults.measured import Measured, Storm
 
@@ -99,8 +100,7 @@ def _hosts(measured: Measured) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
+    return table(" | ".join(head), (" | ".join(map(_cell, row)) for row in rows))
 
 
 def _cell(value: object) -> str:
