@@ -41,13 +41,23 @@ def test_kms_is_good_with_its_key_and_without(
     assert settings.encryption == Encryption(sse, key)
 
 
-def test_tags_that_s3_would_not_take_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ARTIFACTS_S3_TAGS", "team=cfd,owner={user}")
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            *("S3_TAGS", "team=cfd,owner={user}"),
+            "tag 'owner': {user} is unknown. Use {job_id}, {run_id}, {kind}",
+        ),
+        ("BANDWIDTH", "10 megs", "use a number of bytes, such as 10MiB or 10485760"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"ARTIFACTS_{name}", value)
     with pytest.raises(ConfigurationError) as refused:
         load(WorkerSettings)
-    assert str(refused.value) == (
-        "ARTIFACTS_S3_TAGS: tag 'owner': {user} is unknown. Use {job_id}, {run_id}, {kind}"
-    )
+    assert str(refused.value) == f"ARTIFACTS_{name}: {said}"
 
 
 def test_clients_send_tags_only_if_their_urls_sign_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,12 +152,3 @@ def test_sizes_may_have_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = (settings.part_size, settings.multipart_threshold, settings.bandwidth)
     assert loaded == (32 * 2**20, 20 * 2**20, 500_000)
     assert {type(each) for each in loaded} == {int}
-
-
-def test_a_size_that_is_none_is_told_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ARTIFACTS_BANDWIDTH", "10 megs")
-    with pytest.raises(ConfigurationError) as refused:
-        load(WorkerSettings)
-    assert str(refused.value) == (
-        "ARTIFACTS_BANDWIDTH: use a number of bytes, such as 10MiB or 10485760"
-    )
