@@ -11,9 +11,9 @@ from artifact_pipeline.worker.sql import clock
 from artifact_pipeline.worker.sql.batches import repository as batches
 from artifact_pipeline.worker.sql.transfers import requested as transfers
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
+from tests.cli.batch_commands import started
 from tests.cli.commands import Command
 from tests.cli.shelf import CONFIG, Shelf
-from tests.cli.test_batch import started
 from tests.sql.batch_steps import History
 
 AHEAD = timedelta(days=10)
