@@ -50,9 +50,12 @@ class Rclone(HttpServer):
         address = ("--addr", f"127.0.0.1:{self.port}")
         objects = objects or directory / "objects"
         objects.mkdir(exist_ok=True)
+        # Else it compares the name of a new object with each name in the directory.
+        names = ("--no-unicode-normalization",)
+        command = [rclone, "serve", "s3", *keys, *address, *names, "--config", os.devnull]
         super().__init__(
             "rclone",
-            [rclone, "serve", "s3", *keys, *address, "--config", os.devnull, str(objects)],
+            [*command, str(objects)],
             env=os.environ,
             log=directory / "s3.log",
         )
