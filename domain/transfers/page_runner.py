@@ -17,6 +17,7 @@ from artifact_pipeline.domain.model.transfers import (
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, IUploadPages
 from artifact_pipeline.domain.transfers.page import Own, Page
 from artifact_pipeline.domain.transfers.page_limits import PageLimits
+from artifact_pipeline.domain.transfers.page_turns import NoTurns, PageTurns
 from artifact_pipeline.domain.transfers.page_watch import NoWatch, PageWatch, UploadEnd
 from artifact_pipeline.domain.transfers.recent import RecentRequests
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
@@ -39,6 +40,7 @@ class PageRunner:
         kinds: that may be in pages.
         limits: of a page.
         watch: learns which uploads are handled without their messages.
+        turns: of the processes that claim from the same uploads.
     """
 
     def __init__(  # noqa: PLR0913 - ports and limits
@@ -51,6 +53,7 @@ class PageRunner:
         kinds: Collection[ArtifactKind],
         limits: PageLimits,
         watch: PageWatch | None = None,
+        turns: PageTurns | None = None,
     ) -> None:
         self._runner = runner
         self._pages = pages
@@ -59,6 +62,7 @@ class PageRunner:
         self._kinds = frozenset(kinds)
         self._limits = limits
         self._watch = watch or NoWatch()
+        self._turns = turns or NoTurns()
         self._done = RecentRequests[Artifact](_REMEMBERED)
         # Claim more once the store has shown how fast it is.
         self._size = min(limits.threads, limits.size)
@@ -76,22 +80,32 @@ class PageRunner:
         """
         if self._done.get(request_id) == artifact:
             return TransferSummary(state=TransferState.DONE)
-        alone, claimed_at = self._runner(), time.monotonic()
+        alone = self._runner()
         if artifact.kind not in self._kinds or not _can_upload(alone):
             return alone(artifact, Direction.UPLOAD, request_id, workspace)
-        uploads = self._claim(alone, artifact, request_id)
-        if not uploads:
+        own = artifact, request_id
+        if (ends := self._page(alone, own)) is None:
             # Most are of the page of another process. To claim one alone takes six round trips.
             settled = self._pages.settled(artifact, request_id)
             if settled is not None:
                 return TransferSummary(state=settled)
             return alone(artifact, Direction.UPLOAD, request_id, workspace)
-        own = artifact, request_id
-        ends = self.run(uploads, claimed_at, own=own)
         [result] = [end.result for end in ends if (end.artifact, end.request_id) == own]
         if isinstance(result, Exception):
             raise result
         return result
+
+    def _page(self, alone: TransferRunner, own: Own) -> list[UploadEnd] | None:
+        """Do the page of a request in its turn; return None if it cannot be part of one."""
+        turn, size, is_full = self._turns.take(), self._size, None
+        try:
+            claimed_at = time.monotonic()
+            if not (uploads := self._claim(alone, *own)):
+                return None
+            is_full = len(uploads) >= size
+            return self.run(uploads, claimed_at, own=own)
+        finally:
+            self._turns.end(turn, is_full=is_full)
 
     def of_job(self, job_id: int) -> list[UploadEnd] | None:
         """Do one page of a job's uploads; return how they ended, or None if none can be begun.

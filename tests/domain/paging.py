@@ -15,6 +15,7 @@ from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, StoredU
 from artifact_pipeline.domain.ports.workspace import Source
 from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
+from artifact_pipeline.domain.transfers.page_turns import PageTurns
 from artifact_pipeline.domain.transfers.page_watch import UploadEnd
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from tests.domain.world import World
@@ -191,6 +192,7 @@ def page_runner(
     pages: FakePages,
     limits: PageLimits = UNHURRIED,
     watch: Watched | None = None,
+    turns: PageTurns | None = None,
 ) -> PageRunner:
     return PageRunner(
         runner=world.runner,
@@ -200,4 +202,5 @@ def page_runner(
         kinds=SMALL_KINDS,
         limits=limits,
         watch=watch,
+        turns=turns,
     )

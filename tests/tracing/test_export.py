@@ -137,7 +137,7 @@ def test_each_process_makes_its_own_after_a_fork(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
     settings = load(WorkerSettings)
     new = tracing_of(settings)
-    composition = Composition(settings, Celery("tests", set_as_current=False), None, new)
+    composition = Composition(settings, Celery("tests", set_as_current=False), new_tracing=new)
     # When the parent closes before it has traced anything, nothing is made
     composition.close_tracing()
     assert "tracing" not in vars(composition.adapters)

@@ -26,6 +26,7 @@ from artifact_pipeline.domain.transfers.confirm_upload import RequestConfirmatio
 from artifact_pipeline.domain.transfers.download import RequestDownloads
 from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
+from artifact_pipeline.domain.transfers.page_turns import PageTurns
 from artifact_pipeline.domain.transfers.page_watch import PageWatch
 from artifact_pipeline.domain.transfers.relocate import RequestRelocations
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
@@ -79,10 +80,12 @@ class Composition:
         settings: WorkerSettings,
         app: Celery,
         watch: PageWatch | None = None,
+        turns: PageTurns | None = None,
         new_tracing: Callable[[], Tracing] = NoTracing,
     ) -> None:
         self._settings = settings
         self._watch = watch
+        self._turns = turns
         self._new_tracing = new_tracing
         self._app = app
         # The name is of the process that made this, and so the same for all children that it forks.
@@ -200,6 +203,8 @@ class Composition:
     def page_runner(self) -> PageRunner:
         """What runs uploads in pages; it lives as long as the process."""
         pages, settings = self.adapters.upload_pages, self._settings
+        # In SQLite each page has one upload, so processes do not share what is due.
+        has_pages = self.adapters.engine.dialect.name == "postgresql"
         return PageRunner(
             runner=lambda: self.runner,
             pages=pages,
@@ -208,6 +213,7 @@ class Composition:
             kinds=SMALL_KINDS,
             limits=PageLimits(size=settings.page_size, threads=settings.page_threads),
             watch=self._watch,
+            turns=self._turns if has_pages else None,
         )
 
     @property
