@@ -19,6 +19,7 @@ from artifact_pipeline.worker.lifecycle.liveness import Liveness, note_while_bus
 from artifact_pipeline.worker.lifecycle.pools import refuse_other_pools
 from artifact_pipeline.worker.lifecycle.queues import refuse_queues_of_others
 from artifact_pipeline.worker.lifecycle.schema_watch import SchemaWatch
+from artifact_pipeline.worker.lifecycle.shared_done import SharedDoneUploads
 from artifact_pipeline.worker.lifecycle.shared_turns import SharedTurns
 from artifact_pipeline.worker.lifecycle.shutdown import release_leases_on_shutdown
 from artifact_pipeline.worker.lifecycle.startup import check_worker_on_start
@@ -72,7 +73,14 @@ app.set_default()
 schedule_optional(
     app, retention=_settings.retention, audit=_settings.audit, events=_settings.events
 )
-_composition = Composition(_settings, app, _handled, SharedTurns(), new_tracing=_new_tracing)
+_composition = Composition(
+    _settings,
+    app,
+    _handled,
+    turns=SharedTurns(),
+    done=SharedDoneUploads(),
+    new_tracing=_new_tracing,
+)
 attach_services(app, _composition)
 release_leases_on_shutdown(app, _composition)
 keep_refusals()

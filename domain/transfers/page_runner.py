@@ -15,15 +15,14 @@ from artifact_pipeline.domain.model.transfers import (
     TransferSummary,
 )
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, IUploadPages
+from artifact_pipeline.domain.transfers.done_uploads import DoneUploads, OwnDoneUploads
 from artifact_pipeline.domain.transfers.page import Own, Page
 from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_turns import NoTurns, PageTurns
 from artifact_pipeline.domain.transfers.page_watch import NoWatch, PageWatch, UploadEnd
-from artifact_pipeline.domain.transfers.recent import RecentRequests
 from artifact_pipeline.domain.transfers.renewals import SharedRenewals
 from artifact_pipeline.domain.transfers.runner import TransferRunner, UnavailableHandler, claiming
 
-_REMEMBERED = 100_000
 _MOST_THREADS = 256
 """Of all pages that a process handles at the same time."""
 _FAST_GROWTH, _SLOW_GROWTH = 2.0, 1.125
@@ -41,6 +40,7 @@ class PageRunner:
         limits: of a page.
         watch: learns which uploads are handled without their messages.
         turns: of the processes that claim from the same uploads.
+        done: remembers what they have done.
     """
 
     def __init__(  # noqa: PLR0913 - ports and limits
@@ -54,6 +54,7 @@ class PageRunner:
         limits: PageLimits,
         watch: PageWatch | None = None,
         turns: PageTurns | None = None,
+        done: DoneUploads | None = None,
     ) -> None:
         self._runner = runner
         self._pages = pages
@@ -63,7 +64,7 @@ class PageRunner:
         self._limits = limits
         self._watch = watch or NoWatch()
         self._turns = turns or NoTurns()
-        self._done = RecentRequests[Artifact](_REMEMBERED)
+        self._done = done or OwnDoneUploads()
         # Claim more once the store has shown how fast it is.
         self._size = min(limits.threads, limits.size)
         self._growth = _FAST_GROWTH
@@ -78,7 +79,7 @@ class PageRunner:
         Raises:
             TransientError, PermanentError: as `TransferRunner`.
         """
-        if self._done.get(request_id) == artifact:
+        if self._done.has(request_id, artifact):
             return TransferSummary(state=TransferState.DONE)
         alone = self._runner()
         if artifact.kind not in self._kinds or not _can_upload(alone):
@@ -86,8 +87,7 @@ class PageRunner:
         own = artifact, request_id
         if (ends := self._page(alone, own)) is None:
             # Most are of the page of another process. To claim one alone takes six round trips.
-            settled = self._pages.settled(artifact, request_id)
-            if settled is not None:
+            if (settled := self._settled(artifact, request_id)) is not None:
                 return TransferSummary(state=settled)
             return alone(artifact, Direction.UPLOAD, request_id, workspace)
         [result] = [end.result for end in ends if (end.artifact, end.request_id) == own]
@@ -100,12 +100,21 @@ class PageRunner:
         turn, size, is_full = self._turns.take(), self._size, None
         try:
             claimed_at = time.monotonic()
-            if not (uploads := self._claim(alone, *own)):
+            artifact, request_id = own
+            # The page that was waited for may have had it.
+            if self._done.has(request_id, artifact):
+                return None
+            if not (uploads := self._claim(alone, artifact, request_id)):
                 return None
             is_full = len(uploads) >= size
             return self.run(uploads, claimed_at, own=own)
         finally:
             self._turns.end(turn, is_full=is_full)
+
+    def _settled(self, artifact: Artifact, request_id: str) -> TransferState | None:
+        if self._done.has(request_id, artifact):
+            return TransferState.DONE
+        return self._pages.settled(artifact, request_id)
 
     def of_job(self, job_id: int) -> list[UploadEnd] | None:
         """Do one page of a job's uploads; return how they ended, or None if none can be begun.

@@ -13,6 +13,7 @@ from artifact_pipeline.domain.model.kinds import SMALL_KINDS, ArtifactKind
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferState
 from artifact_pipeline.domain.ports.transfer_pages import ClaimedUpload, StoredUpload
 from artifact_pipeline.domain.ports.workspace import Source
+from artifact_pipeline.domain.transfers.done_uploads import DoneUploads
 from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
 from artifact_pipeline.domain.transfers.page_turns import PageTurns
@@ -30,6 +31,7 @@ class FakePages:
     Attributes:
         failures: what the next records raise, one each.
         claimed: how many uploads each claim got.
+        asked_about: the artifacts whose state was asked for.
         recorded: how many were recorded together.
         renewed: how many leases were renewed together.
         given_back: the artifacts whose claims were given back; `gave_back` is set then.
@@ -40,6 +42,7 @@ class FakePages:
         self._world = world
         self.failures: list[Exception] = []
         self.claimed: list[int] = []
+        self.asked_about: list[Artifact] = []
         self.recorded: list[int] = []
         self.renewed: list[int] = []
         self.given_back: list[Artifact] = []
@@ -65,6 +68,7 @@ class FakePages:
         return [self._claimed(row, owner, lease) for row in page]
 
     def settled(self, artifact: Artifact, request_id: str) -> TransferState | None:
+        self.asked_about.append(artifact)
         rows = self._world.transfers.rows.values()
         asked = [row for row in rows if (row.artifact, row.request_id) == (artifact, request_id)]
         over = TransferState.DONE, TransferState.RUNNING
@@ -187,12 +191,14 @@ class HeldStore(InMemoryStore):
         return InMemoryStore.put(self, key, source, **how)
 
 
-def page_runner(
+def page_runner(  # noqa: PLR0913 - as the runner has them
     world: World,
     pages: FakePages,
     limits: PageLimits = UNHURRIED,
     watch: Watched | None = None,
+    *,
     turns: PageTurns | None = None,
+    done: DoneUploads | None = None,
 ) -> PageRunner:
     return PageRunner(
         runner=world.runner,
@@ -203,4 +209,5 @@ def page_runner(
         limits=limits,
         watch=watch,
         turns=turns,
+        done=done,
     )

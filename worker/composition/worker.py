@@ -23,6 +23,7 @@ from artifact_pipeline.domain.model.retention_results import RetentionResult
 from artifact_pipeline.domain.model.transfers import Direction, Transfer, TransferSummary
 from artifact_pipeline.domain.ports.tracing import NoTracing, Tracing
 from artifact_pipeline.domain.transfers.confirm_upload import RequestConfirmations
+from artifact_pipeline.domain.transfers.done_uploads import DoneUploads
 from artifact_pipeline.domain.transfers.download import RequestDownloads
 from artifact_pipeline.domain.transfers.page_limits import PageLimits
 from artifact_pipeline.domain.transfers.page_runner import PageRunner
@@ -72,20 +73,24 @@ class Composition:
         settings: of the environment.
         app: that the messages are sent with.
         watch: learns which uploads are done without their messages.
+        turns, done: as `PageRunner`; those of a worker's processes, in memory that they share.
         new_tracing: as `Adapters`; called in the process that traces.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last four are for real workers alone
         self,
         settings: WorkerSettings,
         app: Celery,
         watch: PageWatch | None = None,
+        *,
         turns: PageTurns | None = None,
+        done: DoneUploads | None = None,
         new_tracing: Callable[[], Tracing] = NoTracing,
     ) -> None:
         self._settings = settings
         self._watch = watch
         self._turns = turns
+        self._done = done
         self._new_tracing = new_tracing
         self._app = app
         # The name is of the process that made this, and so the same for all children that it forks.
@@ -214,6 +219,7 @@ class Composition:
             limits=PageLimits(size=settings.page_size, threads=settings.page_threads),
             watch=self._watch,
             turns=self._turns if has_pages else None,
+            done=self._done,
         )
 
     @property

@@ -6,7 +6,8 @@ import pytest
 
 from artifact_pipeline.domain.errors import SqlUnavailableError
 from artifact_pipeline.domain.model.artifacts import Artifact
-from artifact_pipeline.domain.model.transfers import Direction
+from artifact_pipeline.domain.model.transfers import Direction, TransferState
+from artifact_pipeline.domain.transfers.done_uploads import OwnDoneUploads
 from tests.domain.pages.steps import CONFIGS, grown, request_of
 from tests.domain.paging import UNHURRIED, FakePages, page_runner
 from tests.domain.world import RESULTS, World
@@ -63,6 +64,26 @@ def test_a_message_without_a_page_tells_nothing_of_what_is_due(
     # When
     upload(world, pages, turns, CONFIGS[0])
     # Then
+    assert turns.full == [None]
+
+
+def test_what_another_process_has_done_meanwhile_costs_no_statement(
+    world: World, pages: FakePages
+) -> None:
+    # Given a message whose upload is done by a page that is waited for
+    done = OwnDoneUploads()
+
+    class Waited(NotedTurns):
+        def take(self) -> float:
+            done.note(request_of(CONFIGS[0]), CONFIGS[0])
+            return super().take()
+
+    turns = Waited(pages)
+    # When
+    runner = page_runner(world, pages, turns=turns, done=done)
+    summary = runner(CONFIGS[0], request_of(CONFIGS[0]))
+    # Then
+    assert (summary.state, pages.claimed, pages.asked_about) == (TransferState.DONE, [], [])
     assert turns.full == [None]
 
 
