@@ -72,8 +72,7 @@ class Composition:
     Args:
         settings: of the environment.
         app: that the messages are sent with.
-        watch: learns which uploads are done without their messages.
-        turns, done: as `PageRunner`; those of a worker's processes, in memory that they share.
+        watch, turns, done: as `PageRunner`; a worker's processes share them.
         new_tracing: as `Adapters`; called in the process that traces.
     """
 
