@@ -62,8 +62,11 @@ def _proxy(milliseconds: float, upstream: str) -> Iterator[int]:
     command = [sys.executable, "-m", "benchmarks.distance", str(milliseconds), upstream]
     with lifeline.start(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        yield int(process.stdout.readline())
-        process.kill()
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            # It would not end by itself, and is waited for.
+            process.kill()
 
 
 def _upstream(text: str) -> Upstream:

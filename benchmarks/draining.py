@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -175,7 +176,9 @@ def _cpu_seconds(worker: psutil.Process) -> dict[Unit, float]:
 def _of_tree(process: psutil.Process) -> float:
     total = 0.0
     for each in (process, *process.children(recursive=True)):
-        times = each.cpu_times()
-        # With those of children that have ended, as connections of PostgreSQL do.
-        total += times.user + times.system + times.children_user + times.children_system
+        # A connection of PostgreSQL may end meanwhile.
+        with suppress(psutil.NoSuchProcess):
+            times = each.cpu_times()
+            # With those of children that have ended before.
+            total += times.user + times.system + times.children_user + times.children_system
     return total
