@@ -23,12 +23,12 @@ class PageTurns(Protocol):
         Args:
             turn: of `take`.
             is_full: whether the page had as many uploads as it may have, so that more may be due.
-                Nobody waits then, until a page is not full. None if nothing was claimed.
+                No process waits then, until a page is not full. None if nothing was claimed.
         """
 
 
 class NoTurns:
-    """Turns that nobody waits for."""
+    """Turns that are free at once."""
 
     def take(self) -> float:
         return 0.0
