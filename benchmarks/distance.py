@@ -65,7 +65,7 @@ def _proxy(milliseconds: float, upstream: str) -> Iterator[int]:
         try:
             yield int(process.stdout.readline())
         finally:
-            # It would not end by itself, and is waited for.
+            # The context waits for its end.
             process.kill()
 
 

@@ -174,11 +174,16 @@ def _cpu_seconds(worker: psutil.Process) -> dict[Unit, float]:
 
 
 def _of_tree(process: psutil.Process) -> float:
-    total = 0.0
-    for each in (process, *process.children(recursive=True)):
-        # A connection of PostgreSQL may end meanwhile.
+    total = _of_one(process)
+    for child in process.children(recursive=True):
+        # A connection of PostgreSQL may have ended since the children were listed.
         with suppress(psutil.NoSuchProcess):
-            times = each.cpu_times()
-            # With those of children that have ended before.
-            total += times.user + times.system + times.children_user + times.children_system
+            total += _of_one(child)
     return total
+
+
+def _of_one(process: psutil.Process) -> float:
+    """Return what a process has used, with its children that have ended."""
+    times = process.cpu_times()
+    seconds: float = times.user + times.system + times.children_user + times.children_system
+    return seconds

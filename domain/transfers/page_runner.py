@@ -100,11 +100,7 @@ class PageRunner:
         turn, size, is_full = self._turns.take(), self._size, None
         try:
             claimed_at = time.monotonic()
-            artifact, request_id = own
-            # The page that was waited for may have had it.
-            if self._done.has(request_id, artifact):
-                return None
-            if not (uploads := self._claim(alone, artifact, request_id)):
+            if not (uploads := self._claim(alone, *own)):
                 return None
             is_full = len(uploads) >= size
             return self.run(uploads, claimed_at, own=own)
@@ -162,6 +158,8 @@ class PageRunner:
         self, alone: TransferRunner, artifact: Artifact, request_id: str
     ) -> list[ClaimedUpload]:
         """Return the page of this request; empty if it cannot be part of one."""
+        if self._done.has(request_id, artifact):
+            return []  # the page that was waited for has had it
         return claiming(
             artifact,
             lambda: self._pages.claim(

@@ -12,7 +12,7 @@ from benchmarks.distance import _proxy
 pytestmark = pytest.mark.processes
 
 
-def test_a_process_that_ends_while_it_is_measured_is_left_out(
+def test_a_child_that_ends_while_it_is_measured_is_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Given a child that has ended since the children were listed
@@ -24,6 +24,9 @@ def test_a_process_that_ends_while_it_is_measured_is_left_out(
     seconds = draining._of_tree(psutil.Process())
     # Then
     assert seconds > 0
+    # And a worker that is gone has no figures
+    with pytest.raises(psutil.NoSuchProcess):
+        draining._of_tree(ended)
 
 
 def test_a_proxy_ends_when_what_is_measured_fails() -> None:

@@ -1,7 +1,9 @@
 """Turns of the processes of a worker to claim a page."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -13,25 +15,25 @@ PAGE = 0.05
 START = 1_000.0
 
 
+@dataclass
 class Clock:
-    """A clock that runs while somebody waits.
+    """A clock that runs while a process waits.
 
     Attributes:
-        plan: what happens at a time.
+        then: what happens at a time, once.
     """
 
-    def __init__(self) -> None:
-        self.now = START
-        self.plan: list[tuple[float, Iterator[None]]] = []
+    now: float = START
+    then: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
 
     def monotonic(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
-        for each in [each for each in self.plan if each[0] <= self.now]:
-            self.plan.remove(each)
-            next(each[1], None)
+        while self.then and self.then[0][0] <= self.now:
+            _, happen = self.then.pop(0)
+            happen()
 
 
 @pytest.fixture
@@ -47,11 +49,6 @@ def turns() -> SharedTurns:
     return SharedTurns()
 
 
-def ending(turns: SharedTurns, turn: float, *, is_full: bool = False) -> Iterator[None]:
-    turns.end(turn, is_full=is_full)
-    yield
-
-
 def test_a_process_waits_for_none_while_no_page_is_under_way(
     clock: Clock, turns: SharedTurns
 ) -> None:
@@ -65,7 +62,7 @@ def test_a_process_waits_for_none_while_no_page_is_under_way(
 
 def test_a_process_waits_for_the_end_of_anothers_page(clock: Clock, turns: SharedTurns) -> None:
     # Given a page that ends after 20 ms
-    clock.plan = [(START + 0.02, ending(turns, turns.take()))]
+    clock.then = [(START + 0.02, partial(turns.end, turns.take(), is_full=False))]
     # When
     turn = turns.take()
     # Then
@@ -99,7 +96,7 @@ def test_the_end_of_a_long_page_does_not_end_the_turn_that_has_begun_since(
     assert clock.now == pytest.approx(began + PAGE, abs=0.003)
 
 
-def test_nobody_waits_while_pages_are_full(clock: Clock, turns: SharedTurns) -> None:
+def test_no_process_waits_while_pages_are_full(clock: Clock, turns: SharedTurns) -> None:
     # Given a backlog: the last page was full, and the next is under way
     turns.end(turns.take(), is_full=True)
     turns.take()

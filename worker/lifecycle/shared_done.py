@@ -8,7 +8,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact
 
 _SLOTS = 4_096
 _DIGEST = 16
-_NEXT = struct.Struct("Q")
+_COUNT = struct.Struct("Q")
 
 
 class SharedDoneUploads:
@@ -23,18 +23,17 @@ class SharedDoneUploads:
 
     def __init__(self) -> None:
         self._digests = mmap.mmap(-1, _SLOTS * _DIGEST)
-        self._count = mmap.mmap(-1, _NEXT.size)
+        self._count = mmap.mmap(-1, _COUNT.size)
 
     def note(self, request_id: str, artifact: Artifact) -> None:
-        [count] = _NEXT.unpack_from(self._count)
+        [count] = _COUNT.unpack_from(self._count)
         start = count % _SLOTS * _DIGEST
         self._digests[start : start + _DIGEST] = _digest(request_id, artifact)
-        _NEXT.pack_into(self._count, 0, count + 1)
+        _COUNT.pack_into(self._count, 0, count + 1)
 
     def has(self, request_id: str, artifact: Artifact) -> bool:
         return self._digests.find(_digest(request_id, artifact), 0) >= 0
 
 
 def _digest(request_id: str, artifact: Artifact) -> bytes:
-    identity = repr((request_id, artifact.kind.value, artifact.job_id, artifact.run_id))
-    return blake2b(identity.encode(errors="surrogatepass"), digest_size=_DIGEST).digest()
+    return blake2b(repr((request_id, artifact)).encode(), digest_size=_DIGEST).digest()
