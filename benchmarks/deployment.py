@@ -15,7 +15,7 @@ from sqlalchemy import text
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.tasks.app import producer_app
 from artifact_pipeline.worker.embedded.lifeline import temporary_directory
-from artifact_pipeline.worker.embedded.process import ManagedProcess
+from artifact_pipeline.worker.embedded.process import ManagedProcess, ServerFailedError
 from artifact_pipeline.worker.embedded.servers import HttpServer, free_port, kept_port
 from artifact_pipeline.worker.embedded.stack import EmbeddedStack, Ports
 from artifact_pipeline.worker.workspace import Workspace
@@ -90,6 +90,7 @@ class Deployment:
         self.stack = stack
         self.app = producer_app(stack.broker.url)
         self._last_id = 0
+        self._workers: list[ManagedProcess] = []
         self.environment = {
             **stack.settings(),
             "NAIVE_BROKER_URL": stack.broker.url.removesuffix("/0") + "/1",
@@ -101,19 +102,21 @@ class Deployment:
         self, *options: str, beat: bool = True, environment: dict[str, str] | None = None
     ) -> ManagedProcess:
         with_beat = ("--beat",) if beat else ()
-        return self.stack.start_worker(
-            *("--concurrency", _CONCURRENCY, *with_beat, *options), environment=environment
-        )
+        options = ("--concurrency", _CONCURRENCY, *with_beat, *options)
+        worker = self.stack.start_worker(*options, environment=environment)
+        self._workers.append(worker)
+        return worker
 
     def start_naive_worker(self, environment: Mapping[str, str] | None = None) -> ManagedProcess:
-        worker = ("benchmarks.naive", "worker", "--hostname", "naive@%h")
-        return self.stack.start_celery(
+        worker = self.stack.start_celery(
             "naive",
-            *worker,
+            *("benchmarks.naive", "worker", "--hostname", "naive@%h"),
             *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
             *("--concurrency", _CONCURRENCY),
             environment={**self.environment, **(environment or {})},
         )
+        self._workers.append(worker)
+        return worker
 
     def new_ids(self, count: int) -> range:
         """Of jobs or runs that do not exist yet."""
@@ -133,8 +136,13 @@ class Deployment:
         return number
 
     def wait_until(self, is_true: Callable[[], bool]) -> None:
+        """Wait for what the workers do. Raises: ServerFailedError: one has ended by itself."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not is_true():
+            for worker in self._workers:
+                if worker.has_ended:
+                    said = worker.last_log_line()
+                    raise ServerFailedError(f"{worker.name} ended with {worker.ending}: {said}")
             assert time.monotonic() < deadline, "it did not happen"
             time.sleep(_POLL_SECONDS)
 

@@ -26,6 +26,7 @@ from tests import (
     bytecode,
     compiled_statements,
     forked_workers,
+    interrupts,
     migrated_files,
     preloaded,
     processes,
@@ -60,6 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _set_up(expression: str) -> None:
     """Set up this process, which may be forked from one that is."""
     _hide_the_folders()
+    interrupts.take_interrupts()
     processes.watch()
     lifeline.start = preloaded.start
     _leave_out_the_users_settings()

@@ -6,7 +6,9 @@ import sys
 import psutil
 import pytest
 
+from artifact_pipeline.worker.embedded.process import ServerFailedError
 from benchmarks import draining
+from benchmarks.deployment import deployment
 from benchmarks.distance import _proxy
 
 pytestmark = pytest.mark.processes
@@ -37,3 +39,12 @@ def test_a_proxy_ends_when_what_is_measured_fails() -> None:
     assert not [
         child for child in psutil.Process().children() if "distance" in str(child.cmdline())
     ]
+
+
+def test_a_worker_that_does_not_start_ends_what_is_measured() -> None:
+    with deployment() as made:
+        # Given a worker that refuses its options
+        made.start_worker("--pool", "solo")
+        # When, then nothing waits for it, and the error has its last words
+        with pytest.raises(ServerFailedError, match=r"exit status 1: .*--pool solo: "):
+            made.wait_until(lambda: False)

@@ -29,6 +29,7 @@ from tests.cli.file_shelf import filled_shelf
 from tests.cli.shelf import CONFIG, Shelf
 from tests.file_store.steps import Shelf as FileShelf
 from tests.sql.batch_steps import History
+from tests.sql.status_steps import Rows
 
 _CREATED_AT = datetime(2025, 10, 23, 21, 15, tzinfo=UTC)
 
@@ -122,6 +123,13 @@ def queues(broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
     """An empty broker that the commands see."""
     monkeypatch.setenv("ARTIFACTS_BROKER_URL", broker.url)
     return broker
+
+
+@pytest.fixture
+def rows(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Rows:
+    """The transfers that `artifacts status` sees."""
+    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", database_url)
+    return Rows(engine)
 
 
 @pytest.fixture

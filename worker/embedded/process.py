@@ -81,6 +81,11 @@ class ManagedProcess:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself: it was started, and nobody has stopped it."""
+        return self._process is not None and not self.is_running
+
+    @property
     def ending(self) -> str:
         """How it ended: its exit status, or the signal that killed it."""
         status = None if self._process is None else self._process.poll()
