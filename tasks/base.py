@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar, NoReturn, cast
-from uuid import uuid4
 
 from celery import Celery, Task
 from celery.exceptions import Retry
@@ -20,6 +19,7 @@ from artifact_pipeline.domain.errors import (
     UnexpectedError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.requester import new_request_id
 from artifact_pipeline.domain.model.trace_context import trace_of_message
 from artifact_pipeline.domain.model.transfers import MAX_REQUEST_ID, Direction, TransferSummary
 from artifact_pipeline.domain.redaction import redact
@@ -253,7 +253,7 @@ def ending_of(error: Exception) -> tuple[str, str]:
 
 
 def _request_id(task: TransferTask) -> str:
-    request_id = task.request.id or str(uuid4())  # none where it is called as a function
+    request_id = task.request.id or new_request_id(None)  # none where it is called as a function
     if len(request_id) > MAX_REQUEST_ID:
         raise InvalidRequestError(
             f"task_id: {len(request_id)} characters; give at most {MAX_REQUEST_ID}"

@@ -1,10 +1,9 @@
 """Who asked for a transfer: an id of the platform's users, or a name."""
 
 import re
-from uuid import uuid4
 
 from artifact_pipeline.domain.errors import InvalidRequestError
-from artifact_pipeline.domain.model.random_ids import random_uuids
+from artifact_pipeline.domain.model.random_ids import time_ordered_uuids
 from artifact_pipeline.domain.redaction import redact
 
 MAX_REQUESTER = 255
@@ -40,13 +39,14 @@ def requester_name(requested_by: Requester | None) -> str | None:
 
 def new_request_id(requested_by: str | None) -> str:
     """Return an id that no other request has."""
-    return f"{request_id_prefix(requested_by)}{uuid4()}"
+    [request_id] = new_request_ids(requested_by, 1)
+    return request_id
 
 
 def new_request_ids(requested_by: str | None, count: int) -> list[str]:
     """Return that many ids, each as `new_request_id` makes one."""
     prefix = request_id_prefix(requested_by)
-    return [f"{prefix}{each}" for each in random_uuids(count)]
+    return [f"{prefix}{each}" for each in time_ordered_uuids(count)]
 
 
 def request_id_prefix(requested_by: str | None) -> str:

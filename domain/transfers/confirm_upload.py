@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import uuid4
 
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.each import for_each
@@ -18,6 +17,7 @@ from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.kinds import JOB_KINDS, RUN_KINDS
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.requester import new_request_id
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer, TransferState
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.object_store import IObjectReader
@@ -127,7 +127,7 @@ class RequestConfirmations:
             )
         looks = for_each(self._is_recorded, given)
         return [
-            self.transfers.request(artifact, Direction.CONFIRM, str(uuid4()))
+            self.transfers.request(artifact, Direction.CONFIRM, new_request_id(None))
             # If a look fails, the transfer records why.
             for artifact, is_recorded in looks
             if is_recorded is not True

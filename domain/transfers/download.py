@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from uuid import uuid4
 
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.errors import (
@@ -14,6 +13,7 @@ from artifact_pipeline.domain.errors import (
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.found_artifacts import FoundArtifact, FoundBy
+from artifact_pipeline.domain.model.requester import new_request_id
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer
 from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
 from artifact_pipeline.domain.ports.workspace import ITarget
@@ -168,7 +168,9 @@ class RequestDownloads:
             # Its transfer could only be quarantined, and would stay there.
             logger.warning("%s: not requested, for the job has no such run", artifact)
         requested = [
-            self.transfers.request(artifact, Direction.DOWNLOAD, str(uuid4()), workspace=workspace)
+            self.transfers.request(
+                artifact, Direction.DOWNLOAD, new_request_id(None), workspace=workspace
+            )
             for artifact in wanted
             if artifact not in unknown
         ]

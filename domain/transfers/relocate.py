@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from uuid import uuid4
 
 from artifact_pipeline.domain.catalog.locate import LocateArtifacts
 from artifact_pipeline.domain.catalog.shifted import ShiftedArtifacts
@@ -16,6 +15,7 @@ from artifact_pipeline.domain.model.found_artifacts import (
     UnreadableArtifact,
 )
 from artifact_pipeline.domain.model.preconditions import Create
+from artifact_pipeline.domain.model.requester import new_request_id
 from artifact_pipeline.domain.model.transfers import Claim, Direction, Transfer
 from artifact_pipeline.domain.ports.object_store import IObjectCopier, IObjectStore
 from artifact_pipeline.domain.ports.transfers import IRequestedTransfers
@@ -94,7 +94,7 @@ class RequestRelocations:
             *(each.artifact for each in unreadable),
         ]
         requested = [
-            self.transfers.request(artifact, Direction.RELOCATE, str(uuid4()))
+            self.transfers.request(artifact, Direction.RELOCATE, new_request_id(None))
             for artifact in artifacts
         ]
         self.publish(requested)

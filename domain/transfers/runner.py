@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn, Protocol, TypeVar
-from uuid import uuid4
 
 from artifact_pipeline.domain.each import for_each
 from artifact_pipeline.domain.errors import (
@@ -20,6 +19,7 @@ from artifact_pipeline.domain.errors import (
     TransferError,
 )
 from artifact_pipeline.domain.model.artifacts import Artifact
+from artifact_pipeline.domain.model.requester import new_request_id
 from artifact_pipeline.domain.model.transfers import (
     WORKSPACE_DIRECTIONS,
     WRITING_DIRECTIONS,
@@ -150,7 +150,9 @@ class TransferRunner:
         self, artifacts: Iterable[Artifact], direction: Direction
     ) -> Iterator[TransferSummary | PipelineError]:
         """Do a new transfer of each artifact; one that fails does not stop the others."""
-        for _, outcome in for_each(lambda one: self(one, direction, str(uuid4())), artifacts):
+        for _, outcome in for_each(
+            lambda one: self(one, direction, new_request_id(None)), artifacts
+        ):
             yield outcome
 
     def handler(self, direction: Direction) -> Handler:

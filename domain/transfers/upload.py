@@ -3,13 +3,13 @@
 import logging
 from dataclasses import dataclass, replace
 from functools import partial
-from uuid import uuid4
 
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.errors import ObjectReplacedError, PipelineError, TransferError
 from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact, StoredObject
 from artifact_pipeline.domain.model.digests import sha256_of
 from artifact_pipeline.domain.model.preconditions import Precondition, replacing
+from artifact_pipeline.domain.model.requester import new_request_id
 from artifact_pipeline.domain.model.transfers import Claim, Direction, is_expected_of_client
 from artifact_pipeline.domain.ports.artifacts import IArtifactRepository
 from artifact_pipeline.domain.ports.object_store import IObjectStore
@@ -75,7 +75,7 @@ class UploadArtifact:
             # A row that another job with this id has left behind does not concern this one.
             if stored.object.key == self.placement.key(artifact):
                 logger.error("%s: was replaced by a late write, and is asked for again", artifact)
-                self.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
+                self.transfers.request(artifact, Direction.UPLOAD, new_request_id(None))
         except TransferError as error:
             logger.warning("%s: not known whether it was replaced: %s", artifact, error)
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from uuid import uuid4
 
 from artifact_pipeline.domain.catalog.placement import Placement
 from artifact_pipeline.domain.errors import (
@@ -24,6 +23,7 @@ from artifact_pipeline.domain.model.artifacts import Artifact, StoredArtifact
 from artifact_pipeline.domain.model.checksums import SHA256
 from artifact_pipeline.domain.model.locations import UploadLocation
 from artifact_pipeline.domain.model.objects import BucketObject, ObjectAddress
+from artifact_pipeline.domain.model.requester import new_request_id
 from artifact_pipeline.domain.model.transfers import (
     Direction,
     Transfer,
@@ -142,7 +142,7 @@ class VerifyWrites:
             logger.error("%s: was replaced by a late write, and is asked for again", artifact)
             # It stays unverified: the repair may be cancelled, or the request be answered by an
             # active transfer that has looked before this did.
-            self.transfers.request(artifact, Direction.UPLOAD, str(uuid4()))
+            self.transfers.request(artifact, Direction.UPLOAD, new_request_id(None))
             return Outcome.REQUESTED
         if found.sha256 is None:
             return self._have_read(transfer, of_client)
@@ -183,7 +183,7 @@ class VerifyWrites:
         is_later = reading is not None and reading.id > transfer.id
         if reading is not None and is_later and reading.state is TransferState.QUARANTINED:
             return Outcome.LEFT  # until an operator has looked at that one
-        self.transfers.request(transfer.artifact, Direction.CONFIRM, str(uuid4()))
+        self.transfers.request(transfer.artifact, Direction.CONFIRM, new_request_id(None))
         # It stays unverified: the confirmation may be cancelled.
         return Outcome.REQUESTED
 

@@ -68,7 +68,7 @@ class TestRequestId:
     def test_many_are_like_one(self) -> None:
         ids = new_request_ids("42", 64)
         assert len(set(ids)) == 64
-        assert {UUID(each.removeprefix("user-42-")).version for each in ids} == {4}
+        assert {UUID(each.removeprefix("user-42-")).version for each in ids} == {7}
 
     def test_it_is_never_too_long(self) -> None:
         assert len(new_request_id("9" * 20)) <= MAX_REQUEST_ID

@@ -1,8 +1,10 @@
 """Many requests at once: each as `request_upload` makes it, by one statement and one publish."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 from sqlalchemy import Engine
@@ -31,6 +33,12 @@ MANY = [
     *((CONFIG, job_id, None) for job_id in range(50, 0, -1)),
     *((LOGS, 12, run_id) for run_id in range(1, 51)),
 ]
+
+
+def is_of_today(request_id: UUID) -> bool:
+    milliseconds = request_id.int >> 80
+    is_ordered = (request_id.version, request_id.variant) == (7, RFC_4122)
+    return is_ordered and abs(milliseconds / 1000 - time.time()) < HOUR.total_seconds()
 
 
 def artifacts_of(transfers: list[Transfer]) -> list[tuple[ArtifactKind, int, int | None]]:
@@ -214,6 +222,17 @@ class TestAJob:
         assert sorted(sent()) == sorted(map(message_of, transfers))
         assert len({each.request_id for each in transfers}) == len(expected)
         assert all(each.request_id.startswith("user-42-") for each in transfers)
+
+    @pytest.mark.usefixtures("runs")
+    def test_the_database_makes_ids_as_they_are_made_here(
+        self, engine: Engine, session: Session
+    ) -> None:
+        # When
+        transfers = request_job_uploads(session, 12)
+        # Then they begin with the time, except on SQLite
+        ids = [UUID(each.request_id) for each in transfers]
+        is_postgresql = engine.dialect.name == "postgresql"
+        assert all(is_of_today(each) == is_postgresql for each in ids)
 
     @pytest.mark.parametrize(
         ("kinds", "number"), [([CONFIG], 1), ([LOGS], 2), ([CONFIG, LOGS], 3), ([], 0)]

@@ -30,20 +30,23 @@ from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.statements import first_values
 
 
-class random_id(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
-    """A new id for each row."""
+class new_id(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
+    """A new id for each row: on PostgreSQL as `time_ordered_uuids` makes it."""
 
     type = Text()
     inherit_cache = True
 
 
-@compiles(random_id, "postgresql")
-def _uuid(_element: random_id, _compiler: SQLCompiler, **_: Any) -> str:  # noqa: ANN401
-    return "CAST(gen_random_uuid() AS TEXT)"
+@compiles(new_id, "postgresql")
+def _uuid(_element: new_id, _compiler: SQLCompiler, **_: Any) -> str:  # noqa: ANN401
+    # PostgreSQL has uuidv7() since its version 18.
+    digits = "lpad(to_hex(CAST(1000 * extract(epoch FROM now()) AS bigint)), 12, '0')"
+    random = "substr(CAST(gen_random_uuid() AS text), 16)"
+    return f"(left({digits}, 8) || '-' || right({digits}, 4) || '-7' || {random})"
 
 
-@compiles(random_id, "sqlite")
-def _hexadecimal(_element: random_id, _compiler: SQLCompiler, **_: Any) -> str:  # noqa: ANN401
+@compiles(new_id, "sqlite")
+def _hexadecimal(_element: new_id, _compiler: SQLCompiler, **_: Any) -> str:  # noqa: ANN401
     return "lower(hex(randomblob(16)))"
 
 
@@ -69,7 +72,7 @@ class JobRequest:
             return []
         artifacts = union_all(*map(self._artifacts, sorted(self.kinds))).subquery()
         values = {
-            "request_id": literal(request_id_prefix(self.requested_by), Text) + random_id(),
+            "request_id": literal(request_id_prefix(self.requested_by), Text) + new_id(),
             **{column.name: column for column in artifacts.c},
             "direction": literal(self.direction.value),
             "requested_by": literal(self.requested_by, Text),
