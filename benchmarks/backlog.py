@@ -186,13 +186,19 @@ def stored_upload(claim: Claim) -> StoredUpload:
 
 @contextmanager
 def _backlog(made: Deployment, rows: int) -> Iterator[Backlog]:
-    """In a separate database on the same server."""
+    with new_database(made) as engine:
+        yield Backlog(made, engine, rows)
+
+
+@contextmanager
+def new_database(made: Deployment) -> Iterator[Engine]:
+    """Make a separate database on the same server, with all tables."""
     name = f"backlog_{uuid4().hex}"
     _administer(made, f"CREATE DATABASE {name}")
     engine = make_engine(made.stack.database_url.replace("/platform?", f"/{name}?"))
     try:
         upgrade(engine, with_platform_tables=True)
-        yield Backlog(made, engine, rows)
+        yield engine
     finally:
         engine.dispose()
         _administer(made, f"DROP DATABASE {name} WITH (FORCE)")
