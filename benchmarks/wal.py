@@ -6,6 +6,7 @@ python -m benchmarks.wal
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -16,16 +17,16 @@ from artifact_pipeline.domain.model import requester
 from artifact_pipeline.domain.model.artifacts import Artifact
 from artifact_pipeline.domain.model.kinds import ArtifactKind
 from artifact_pipeline.domain.model.random_ids import random_uuids, time_ordered_uuids
-from artifact_pipeline.worker.sql.transfers.requests import request_uploads
+from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from benchmarks.backlog import new_database, stored_upload
 from benchmarks.deployment import Deployment, deployment
 from benchmarks.filling import fill
 from benchmarks.platform import job_row
 
-ENDED = 1_000_000
-UPLOADS = 3_200
-_REQUESTED_AT_ONCE, _PAGE = 100, 32
+ENDED, UPLOADS = 1_000_000, 3_200
+_USERS = 1_000
+_PAGE = 32
 _FILL = """
 INSERT INTO transfers (request_id, job_id, kind, direction, state, attempts, fence,
                        requested_at, next_attempt_at, finished_at)
@@ -36,71 +37,97 @@ FROM generate_series(1, :rows) n,
 _RANDOM = "CAST(gen_random_uuid() AS text)"
 _ORDERED = f"overlay({_RANDOM} PLACING '019b7705-' || lpad(to_hex(n / 16), 4, '0') FROM 1)"
 """As if sixteen were requested in each millisecond."""
-_IDS: dict[str, tuple[str, Callable[[int], Iterator[str]]]] = {
-    "ids that begin with the time": (_ORDERED, time_ordered_uuids),
-    "random ids": (_RANDOM, random_uuids),
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ids:
+    """How ids are made. Attributes: `filled` makes those of the rows that are there, in SQL."""
+
+    filled: str
+    made: Callable[[int], Iterator[str]] = time_ordered_uuids
+    have_users: bool = False
+
+
+IDS = {
+    "ids that begin with the time": Ids(filled=_ORDERED),
+    f"the same behind the ids of {_USERS:,} users": Ids(
+        filled=f"'user-' || n % {_USERS} || '-' || {_ORDERED}", have_users=True
+    ),
+    "random ids": Ids(filled=_RANDOM, made=random_uuids),
 }
-"""How the rows that are there are filled, and how new ids are made."""
 
 
-def measure_wal(made: Deployment, ended: int = ENDED) -> dict[str, dict[str, float]]:
-    """Return the KiB of an upload's request, and of its claim and record in a full page.
+def measure_wal(
+    made: Deployment, ended: int = ENDED, uploads: int = UPLOADS
+) -> dict[str, dict[str, float]]:
+    """Return the KiB of an upload's request, of its claim and record in a full page, and of both.
 
     Each is measured after a checkpoint: a page of an index that is changed for the first time
     since then is written whole.
     """
-    return {name: _measured(made, ended, *ids) for name, ids in _IDS.items()}
+    return {name: _measured(made, ids, ended, uploads) for name, ids in IDS.items()}
 
 
-def _measured(
-    made: Deployment, ended: int, filled: str, new_ids: Callable[[int], Iterator[str]]
-) -> dict[str, float]:
-    with new_database(made) as engine, patch.object(requester, "time_ordered_uuids", new_ids):
-        fill(engine, "transfers", _FILL.format(request_id=filled), rows=ended, first=UPLOADS)
-        with _written(engine) as of_requests:
-            ids = _request(engine)
-        with _written(engine) as of_pages:
-            _upload(engine, ids)
-    return {"request": of_requests[0], "claim and record": of_pages[0]}
-
-
-def _request(engine: Engine) -> dict[int, str]:
-    """Request the uploads; return the id of each job's request."""
-    ids: dict[int, str] = {}
-    for first in range(1, UPLOADS + 1, _REQUESTED_AT_ONCE):
-        jobs = range(first, first + _REQUESTED_AT_ONCE)
+def _measured(made: Deployment, ids: Ids, ended: int, uploads: int) -> dict[str, float]:
+    jobs = range(1, uploads + 1)
+    with (
+        new_database(made) as engine,
+        patch.object(requester, "time_ordered_uuids", ids.made),
+    ):
         with Session(engine) as session, session.begin():
             session.add_all(map(job_row, jobs))
-            session.flush()
-            asked = [(ArtifactKind.JOB_CONFIG, job_id, None) for job_id in jobs]
-            transfers = request_uploads(session, asked, publish=False)
-            ids |= {each.artifact.job_id: each.request_id for each in transfers}
-    return ids
+        statement = _FILL.format(request_id=ids.filled)
+        fill(engine, "transfers", statement, rows=ended, first=uploads)
+        with _written(engine) as of_requests:
+            requests = {job_id: _request(engine, ids, job_id) for job_id in jobs}
+        with _written(engine) as of_pages:
+            _upload(engine, requests)
+    kib = {
+        "request": sum(of_requests) / 1024 / uploads,
+        "claim and record": sum(of_pages) / 1024 / uploads,
+    }
+    return {name: round(each, 2) for name, each in {**kib, "sum": sum(kib.values())}.items()}
 
 
-def _upload(engine: Engine, ids: dict[int, str]) -> None:
+def _request(engine: Engine, ids: Ids, job_id: int) -> str:
+    user = job_id % _USERS if ids.have_users else None
+    with Session(engine) as session, session.begin():
+        transfer = request_upload(
+            session, ArtifactKind.JOB_CONFIG, job_id, requested_by=user, publish=False
+        )
+        return transfer.request_id
+
+
+def _upload(engine: Engine, requests: dict[int, str]) -> None:
     pages = SqlUploadPages(engine)
-    for job_id in list(ids)[::_PAGE]:
+    while requests:
+        job_id, request_id = next(iter(requests.items()))
         page = pages.claim(
             Artifact(ArtifactKind.JOB_CONFIG, job_id),
-            ids[job_id],
+            request_id,
             kinds=[ArtifactKind.JOB_CONFIG],
             limit=_PAGE,
             owner="benchmark",
             lease=timedelta(minutes=1),
         )
-        pages.record([stored_upload(each.claim) for each in page])
+        recorded = pages.record([stored_upload(each.claim) for each in page])
+        assert len(recorded) == min(_PAGE, len(requests))
+        for each in page:
+            del requests[each.claim.artifact.job_id]
 
 
 @contextmanager
-def _written(engine: Engine) -> Iterator[list[float]]:
-    """Yield a list that has, after the context, the KiB that were written for an upload."""
-    kib: list[float] = []
+def _written(engine: Engine) -> Iterator[list[int]]:
+    """Yield a list that has, after the context, the bytes that were written in it."""
+    written: list[int] = []
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # A checkpoint takes longer than the pipeline allows a statement.
+        connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("CHECKPOINT"))
+        connection.execute(text("RESET statement_timeout"))
     before = _position(engine)
-    yield kib
-    kib.append(round((_position(engine) - before) / 1024 / UPLOADS, 2))
+    yield written
+    written.append(_position(engine) - before)
 
 
 def _position(engine: Engine) -> int:

@@ -1,4 +1,4 @@
-"""Random ids, many at once."""
+"""New ids, many at once."""
 
 import os
 import time

@@ -213,7 +213,6 @@ def test_its_tables_fit_the_terminal(
     assert ("later" in header) is (width >= 80)
 
 
-@pytest.mark.processes
 @pytest.mark.usefixtures("no_workers", "queues")
 def test_the_periodic_audit_is_shown(artifacts: Command, rows: Rows) -> None:
     # Given

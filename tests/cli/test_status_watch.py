@@ -14,6 +14,8 @@ from tests.cli.commands import Command
 from tests.cli.status_answers import dispatched
 from tests.sql.status_steps import Rows
 
+pytestmark = pytest.mark.processes
+
 MINUTE = timedelta(minutes=1)
 
 

@@ -21,7 +21,7 @@ _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ServerFailedError(PipelineError):
-    """An embedded server did not start."""
+    """An embedded server or worker did not start, or has ended."""
 
 
 class ManagedProcess:
@@ -82,7 +82,7 @@ class ManagedProcess:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has ended by itself: it was started, and nobody has stopped it."""
+        """Whether it was started and has ended, but not by `stop` or `kill`."""
         return self._process is not None and not self.is_running
 
     @property

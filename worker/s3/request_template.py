@@ -7,6 +7,7 @@ names differ only in the values, which go into headers, the path and the query a
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
@@ -27,6 +28,8 @@ _STATIC = {"user-agent", "expect"}
 _BY_SIGNER = {"x-amz-date", "x-amz-content-sha256", "x-amz-security-token", "authorization"}
 _INVOCATION, _ATTEMPT, _LENGTH = "amz-sdk-invocation-id", "amz-sdk-request", "content-length"
 _FIRST_ATTEMPT = re.compile(r"attempt=1(; max=\d+)?")
+_FORMS = 64
+"""Combinations of arguments whose places are kept."""
 _SCOPE = {"region", "signing_name"}
 _SIGNING = {*_SCOPE, "disableDoubleEncoding"}
 
@@ -73,14 +76,25 @@ class Call:
         return str(key)
 
     def _located(self, wanted: str) -> Iterator[tuple[str, Any]]:
-        members = self.operation.input_shape.members
-        for argument, value in self.arguments.items():
-            serialization = members[argument].serialization
-            location, name = serialization.get("location"), serialization.get("name")
+        for argument, location, name in _places(self.operation, tuple(self.arguments)):
             if location == wanted:
-                yield name, value
+                yield name, self.arguments[argument]
             elif location == "headers" and wanted == "header":  # the metadata
-                yield from ((f"{name}{key}", each) for key, each in value.items())
+                yield from (
+                    (f"{name}{key}", each) for key, each in self.arguments[argument].items()
+                )
+
+
+@lru_cache(_FORMS)
+def _places(operation: Any, arguments: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:  # noqa: ANN401 - botocore has no types
+    """Return each argument with its location in the request, and its name there."""
+    members = operation.input_shape.members
+    serialized = {argument: members[argument].serialization for argument in arguments}
+    return tuple(
+        (argument, where["location"], where["name"])
+        for argument, where in serialized.items()
+        if "location" in where
+    )
 
 
 def _plain(header: tuple[str, object]) -> tuple[str, str]:

@@ -135,6 +135,11 @@ def opened_source(
         with opened_parts(source, part_size, whole) as parts:
             yield parts
         return
+    if source.exact_size is not None:
+        content = b"".join(source.chunks())
+        whole.update(content)
+        yield content
+        return
     with closing(hashed(source.chunks(), whole)) as chunks:
         head = at_least(chunks, threshold)
         if sum(map(len, head)) < threshold:

@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from artifact_pipeline.domain.errors import (
     SourceChangedError,
@@ -26,18 +26,14 @@ _GONE = LEADS_NOWHERE | {errno.ENXIO}
 _DENIED = {errno.EACCES, errno.EPERM}
 
 
-@contextmanager
-def lookup_errors(artifact: Artifact) -> Iterator[None]:
+def lookup_errors(artifact: Artifact) -> AbstractContextManager[None]:
     """Translate errors of a lookup: what does not exist is missing."""
-    with _translated(_missing, artifact):
-        yield
+    return _translated(_missing, artifact)
 
 
-@contextmanager
-def reading(artifact: Artifact) -> Iterator[None]:
+def reading(artifact: Artifact) -> AbstractContextManager[None]:
     """Translate errors of a read: a file that is gone, or is now a link or socket, has changed."""
-    with _translated(changed, artifact):
-        yield
+    return _translated(changed, artifact)
 
 
 def _missing(artifact: Artifact) -> SourceMissingError:

@@ -31,7 +31,7 @@ from artifact_pipeline.worker.sql.transfers.statements import first_values
 
 
 class new_id(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is
-    """A new id for each row: on PostgreSQL as `time_ordered_uuids` makes it."""
+    """A new id for each row: on PostgreSQL like those of `time_ordered_uuids`."""
 
     type = Text()
     inherit_cache = True
