@@ -135,6 +135,12 @@ class World:
         self.rows = Rows(engine)
         self._clients: list[Client] = []
 
+    def read_history(self) -> None:
+        """Read what ended in the last week: a slow machine reads one hour of it at a look."""
+        look = self.sources.throughput.look
+        while not all(chart.is_complete for chart in look(self.rows.now)):
+            """The next look reads more."""
+
     def app(self, access: Access | None = None, **options: Any) -> ASGIApp:
         options.setdefault("hosts", [HOST])
         return create_app(self.service, access=access or LocalAccess("tests"), **options)

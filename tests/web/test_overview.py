@@ -115,8 +115,7 @@ def test_a_chart_has_what_ended_and_what_failed(client: Client, world: World) ->
     world.rows.add(TransferState.DONE, finished_at=timedelta(days=3), bytes_sent=7)
     world.rows.add(TransferState.DONE, finished_at=timedelta(days=9), bytes_sent=1_000)
     # When
-    for _ in range(20):
-        world.sources.throughput.look(world.rows.now)
+    world.read_history()
     charts = client.answer("/overview")["throughput"]
     # Then
     figures = {
@@ -145,8 +144,7 @@ def test_a_later_look_counts_what_has_ended_since(world: World) -> None:
 
 def test_a_look_reads_no_hour_twice(world: World) -> None:
     # Given
-    for _ in range(20):
-        world.sources.throughput.look(world.rows.now)
+    world.read_history()
     statements = Statements(world.sources.engine)
     # When
     world.sources.throughput.look(world.rows.now)
@@ -256,8 +254,8 @@ def test_many_who_look_at_once_cost_one_read(world: World) -> None:
             assert len(set(texts)) == 1
         return len(statements.seen)
 
-    for _ in range(20):
-        overviews._look()
+    world.read_history()
+    overviews._look()
     before = len(statements.seen)
     # When
     of_one = asyncio.run(look_once())
@@ -272,8 +270,8 @@ def test_many_who_look_at_once_cost_one_read(world: World) -> None:
 def test_the_number_of_statements_does_not_grow(world: World) -> None:
     # Given
     overviews = world.service.overviews
-    for _ in range(20):
-        overviews._look()
+    world.read_history()
+    overviews._look()
     statements, counts = Statements(world.sources.engine), []
     # When
     for times in (1, 1_000):

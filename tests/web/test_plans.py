@@ -112,8 +112,8 @@ def test_every_statement_of_an_answer_uses_an_index(
 def test_every_statement_of_the_overview_uses_an_index(world: World, filled: Engine) -> None:
     # Given a history that is known by now
     overviews = world.service.overviews
-    for _ in range(20):
-        overviews._look()
+    world.read_history()
+    overviews._look()
     seen = Seen(world.sources.engine)
     # When
     overviews._looks._known = None
