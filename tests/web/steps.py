@@ -136,10 +136,11 @@ class World:
         self._clients: list[Client] = []
 
     def read_history(self) -> None:
-        """Read what ended in the last week: a slow machine reads one hour of it at a look."""
-        look = self.sources.throughput.look
-        while not all(chart.is_complete for chart in look(self.rows.now)):
-            """The next look reads more."""
+        """Read all hours that are kept: of older ones, a slow machine reads one at a look."""
+        history, known = self.sources.throughput, -1
+        while known < len(history._hours):
+            known = len(history._hours)
+            history.look(self.rows.now)
 
     def app(self, access: Access | None = None, **options: Any) -> ASGIApp:
         options.setdefault("hosts", [HOST])
