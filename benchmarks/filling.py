@@ -48,7 +48,7 @@ def fill(engine: Engine, table: str, statement: str, **parameters: object) -> Fi
         for definition in indexes:
             connection.exec_driver_sql(definition)
         indexed = time.perf_counter()
-    _vacuum(engine, table)
+    run_maintenance(engine, f"VACUUM ANALYZE {table}")
     return Filled(filled - began, indexed - filled, time.perf_counter() - indexed)
 
 
@@ -61,9 +61,8 @@ def _without_indexes(connection: Connection, table: str) -> Iterator[list[str]]:
     yield [row.indexdef for row in found]
 
 
-def _vacuum(engine: Engine, table: str) -> None:
+def run_maintenance(engine: Engine, *statements: str) -> None:
+    """Run statements such as VACUUM, which take longer than the pipeline allows a statement."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        # It takes longer than the pipeline allows a statement.
-        for statement in ("SET statement_timeout = 0", f"VACUUM ANALYZE {table}"):
+        for statement in ("SET statement_timeout = 0", *statements, "RESET statement_timeout"):
             connection.execute(text(statement))
-        connection.execute(text("RESET statement_timeout"))

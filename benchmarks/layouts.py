@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _drained(made: Deployment, options: tuple[str, ...]) -> float:
-    worker = made.stack.start_worker(*options, "--beat")
+    worker = made.start_worker(*options)
     try:
         _requested(made, _WARM_UP)  # until connections stand and pages have grown
         began = time.perf_counter()

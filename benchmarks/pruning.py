@@ -25,6 +25,7 @@ from artifact_pipeline.worker.sql.migrate import upgrade
 from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from benchmarks.backlog import stored_upload
+from benchmarks.filling import run_maintenance
 from benchmarks.platform import job_row
 from tests.faults.postgres import RestartablePostgres
 
@@ -109,10 +110,7 @@ def _fill(engine: Engine, rows: int) -> None:
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             of_page = {"first": first, "last": last, "pruned": PRUNED, "jobs": rows - PRUNED}
             connection.execute(text(_FILL), of_page)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for statement in ("SET statement_timeout = 0", "VACUUM ANALYZE transfers", "CHECKPOINT"):
-            connection.execute(text(statement))
-        connection.execute(text("RESET statement_timeout"))
+    run_maintenance(engine, "VACUUM ANALYZE transfers", "CHECKPOINT")
 
 
 def _count(engine: Engine) -> int:

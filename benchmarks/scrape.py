@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.metrics import SqlMetrics
 from artifact_pipeline.worker.sql.migrate import upgrade
-from benchmarks.filling import fill
+from benchmarks.filling import fill, run_maintenance
 from tests.faults.postgres import RestartablePostgres
 
 _ROWS = [1_000, 1_000_000]
@@ -39,7 +39,7 @@ def measure_scrapes(engine: Engine, rows: int) -> None:
     filled = fill(engine, "transfers", _FILL, **_range(1, rows, "done", ago="90 days"))
     _fill(engine, rows + 1, rows + _OUTSTANDING, "requested", ago="5 minutes")
     _fill(engine, rows + _OUTSTANDING + 1, rows + _OUTSTANDING + _ENDED_SINCE, "done", ago="20 s")
-    _settle(engine)
+    run_maintenance(engine, "VACUUM ANALYZE transfers", "CHECKPOINT")
     metrics = SqlMetrics(engine, lease=timedelta(minutes=1), breaker_failures=5)
     metrics.read()
     taken = [_timed(metrics) for _ in range(_SCRAPES)]
@@ -54,13 +54,6 @@ def _fill(engine: Engine, first: int, last: int, state: str, *, ago: str) -> Non
 
 def _range(first: int, last: int, state: str, *, ago: str) -> dict[str, object]:
     return {"first": first, "last": last, "state": state, "ago": ago, "ended": state == "done"}
-
-
-def _settle(engine: Engine) -> None:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for statement in ("SET statement_timeout = 0", "VACUUM ANALYZE transfers", "CHECKPOINT"):
-            connection.execute(text(statement))
-        connection.execute(text("RESET statement_timeout"))
 
 
 def _timed(metrics: SqlMetrics) -> float:

@@ -4,8 +4,7 @@ python -m benchmarks.wal
 """
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from unittest.mock import patch
@@ -21,7 +20,7 @@ from artifact_pipeline.worker.sql.transfers.requests import request_upload
 from artifact_pipeline.worker.sql.transfers.upload_pages import SqlUploadPages
 from benchmarks.backlog import new_database, stored_upload
 from benchmarks.deployment import Deployment, deployment
-from benchmarks.filling import fill
+from benchmarks.filling import fill, run_maintenance
 from benchmarks.platform import job_row
 
 ENDED, UPLOADS = 1_000_000, 3_200
@@ -78,24 +77,24 @@ def _measured(made: Deployment, ids: Ids, ended: int, uploads: int) -> dict[str,
             session.add_all(map(job_row, jobs))
         statement = _FILL.format(request_id=ids.filled)
         fill(engine, "transfers", statement, rows=ended, first=uploads)
-        with _written(engine) as of_requests:
-            requests = {job_id: _request(engine, ids, job_id) for job_id in jobs}
-        with _written(engine) as of_pages:
-            _upload(engine, requests)
-    kib = {
-        "request": sum(of_requests) / 1024 / uploads,
-        "claim and record": sum(of_pages) / 1024 / uploads,
-    }
-    return {name: round(each, 2) for name, each in {**kib, "sum": sum(kib.values())}.items()}
+        requests: dict[int, str] = {}
+        written = {
+            "request": _written(engine, lambda: requests.update(_requested(engine, ids, jobs))),
+            "claim and record": _written(engine, lambda: _upload(engine, requests)),
+        }
+    written["sum"] = sum(written.values())
+    return {name: round(each / 1024 / uploads, 2) for name, each in written.items()}
 
 
-def _request(engine: Engine, ids: Ids, job_id: int) -> str:
-    user = job_id % _USERS if ids.have_users else None
-    with Session(engine) as session, session.begin():
-        transfer = request_upload(
-            session, ArtifactKind.JOB_CONFIG, job_id, requested_by=user, publish=False
-        )
-        return transfer.request_id
+def _requested(engine: Engine, ids: Ids, jobs: Iterable[int]) -> Iterator[tuple[int, str]]:
+    """Request the config of each job, and yield the job with the request's id."""
+    for job_id in jobs:
+        user = job_id % _USERS if ids.have_users else None
+        with Session(engine) as session, session.begin():
+            transfer = request_upload(
+                session, ArtifactKind.JOB_CONFIG, job_id, requested_by=user, publish=False
+            )
+        yield job_id, transfer.request_id
 
 
 def _upload(engine: Engine, requests: dict[int, str]) -> None:
@@ -116,18 +115,12 @@ def _upload(engine: Engine, requests: dict[int, str]) -> None:
             del requests[each.claim.artifact.job_id]
 
 
-@contextmanager
-def _written(engine: Engine) -> Iterator[list[int]]:
-    """Yield a list that has, after the context, the bytes that were written in it."""
-    written: list[int] = []
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        # A checkpoint takes longer than the pipeline allows a statement.
-        connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text("CHECKPOINT"))
-        connection.execute(text("RESET statement_timeout"))
+def _written(engine: Engine, work: Callable[[], None]) -> int:
+    """Return the bytes that the work has written, after a checkpoint."""
+    run_maintenance(engine, "CHECKPOINT")
     before = _position(engine)
-    yield written
-    written.append(_position(engine) - before)
+    work()
+    return _position(engine) - before
 
 
 def _position(engine: Engine) -> int:

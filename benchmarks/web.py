@@ -34,6 +34,7 @@ from artifact_pipeline.worker.web.pages.routes import page_routes
 from artifact_pipeline.worker.web.reads.broker import BrokerView
 from artifact_pipeline.worker.web.service import WebService
 from artifact_pipeline.worker.web.sources import Sources
+from benchmarks.filling import run_maintenance
 from tests.faults.postgres import RestartablePostgres
 
 _DATABASE = "web"
@@ -195,12 +196,11 @@ def _fill(engine: Engine, jobs: int) -> None:
             used = {name: value for name, value in given.items() if f":{name}" in statement}
             typed = (bindparam(name, type_=Integer) for name in used)
             connection.execute(text(statement).bindparams(*typed), used)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text("VACUUM ANALYZE"))
+    run_maintenance(engine, "VACUUM ANALYZE")
+    with engine.connect() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
         counts = text("SELECT state, count(*) FROM transfers GROUP BY state ORDER BY state")
         print(", ".join(f"{number:,} {state}" for state, number in connection.execute(counts)))
-        connection.execute(text("RESET statement_timeout"))
 
 
 class _Statements:

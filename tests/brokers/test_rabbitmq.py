@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amqp.exceptions import NotFound
 
 from artifact_pipeline.domain.errors import BrokerRefusedError, BrokerUnavailableError
 from artifact_pipeline.domain.fakes import InMemoryArtifacts, InMemoryJobs, InMemoryTransfers
@@ -98,7 +97,7 @@ def test_a_queue_that_has_lost_its_log_is_left_out_and_replaced(
 
             # Then the other queue is consumed at once, and this one when it was replaced
             server.wait_until(lambda: has_received(1))
-            server.wait_until(lambda: has_received(1) and _consumers(app, RESULTS) > 0, 60)
+            server.wait_until(lambda: has_received(1) and _is_consumed(server, RESULTS), 60)
             _send(app, RESULTS)
             server.wait_until(lambda: has_received(2))
 
@@ -123,11 +122,7 @@ def _send(app: Any, queue: str) -> None:
     app.send_task("artifacts.upload_job_config", kwargs={"job_id": 1}, queue=queue)
 
 
-def _consumers(app: Any, queue: str) -> int:
-    """Return how many consumers a queue has; none while it is being replaced."""
-    with app.connection_for_read() as connection:
-        try:
-            declared = connection.default_channel.queue_declare(queue, passive=True)
-        except NotFound:  # which closes the channel
-            return 0
-        return int(declared.consumer_count)
+def _is_consumed(server: RabbitMq, queue: str) -> bool:
+    """Return whether a queue has a consumer; it is not there while it is being replaced."""
+    seen = server.look_at(queue)
+    return seen is not None and seen.consumer_count > 0

@@ -127,7 +127,7 @@ def queues(broker: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
 
 @pytest.fixture
 def rows(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Rows:
-    """The transfers that `artifacts status` sees."""
+    """The transfers that a command sees."""
     monkeypatch.setenv("ARTIFACTS_DATABASE_URL", database_url)
     return Rows(engine)
 

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
 from artifact_pipeline.domain.model.transfers import Direction, TransferState
 from artifact_pipeline.worker.cli.output import machine
@@ -16,10 +15,8 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def rows(engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Rows:
+def rows(rows: Rows) -> Rows:
     """The transfers that the command sees: of the jobs 1 to 6, in this order."""
-    monkeypatch.setenv("ARTIFACTS_DATABASE_URL", database_url)
-    rows = Rows(engine)
     rows.add(TransferState.DONE, requested_at=10 * HOUR, finished_at=HOUR, bytes_sent=3)
     rows.add(TransferState.REQUESTED, requested_at=3 * HOUR, kind="job_input", requested_by="alice")
     rows.add(TransferState.RUNNING, requested_at=HOUR, kind="run_logs", run_id=4)

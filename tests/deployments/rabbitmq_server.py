@@ -3,7 +3,7 @@
 import os
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import amqp
 
@@ -114,6 +114,15 @@ class RabbitMq(ManagedProcess):
             connection.collect()
             raise
         return connection
+
+    def look_at(self, queue: str) -> Any:
+        """Return what the broker says of a queue; None if it has none."""
+        with self.connect() as connection:
+            channel: Any = connection.channel()
+            try:
+                return channel.queue_declare(queue, passive=True)
+            except amqp.NotFound:
+                return None
 
     def start(self) -> None:
         super().start()

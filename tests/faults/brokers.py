@@ -142,20 +142,14 @@ class RabbitMqBroker(Started):
 
     def messages(self) -> dict[str, int]:
         """Return how many wait in each queue: the protocol does not tell the others."""
-        return {queue: self._declared(queue) for queue in QUEUES}
+        found = {queue: self.server.look_at(queue) for queue in QUEUES}
+        return {queue: seen.message_count if seen else 0 for queue, seen in found.items()}
 
     def inject(self, queue: str, element: bytes) -> None:
         """Publish an element of Redis as a message of AMQP, with its parts if it has any."""
         queue = queue.partition("\x06")[0]
         with self.server.connect() as connection, _channel(connection) as channel:
             channel.basic_publish(_as_message(element), routing_key=queue)
-
-    def _declared(self, queue: str) -> int:
-        with self.server.connect() as connection, _channel(connection) as channel:
-            try:
-                return int(channel.queue_declare(queue, passive=True).message_count)
-            except amqp.NotFound:
-                return 0
 
     def _restart(self) -> None:
         self.server.kill()

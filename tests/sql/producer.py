@@ -33,6 +33,12 @@ class Message(NamedTuple):
     run_id: int | None = None
 
 
+def artifacts_of(transfers: list[Transfer]) -> list[tuple[ArtifactKind, int, int | None]]:
+    """Return what was asked for, as `request_uploads` takes it."""
+    named = [transfer.artifact for transfer in transfers]
+    return [(each.kind, each.job_id, each.run_id) for each in named]
+
+
 def sent_to(broker: Valkey) -> list[Message]:
     """The messages that wait in the queues, the newest first."""
     with broker.client() as client:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from artifact_pipeline.domain.errors import InvalidRequestError
 from artifact_pipeline.domain.model.kinds import ArtifactKind
-from artifact_pipeline.domain.model.transfers import Transfer
 from artifact_pipeline.tasks.routing import CONFIGS, UPLOAD_JOB
 from artifact_pipeline.worker.embedded.servers import Valkey
 from artifact_pipeline.worker.sql.transfers.job_requests import new_id
@@ -20,12 +19,12 @@ from artifact_pipeline.worker.sql.transfers.requests import (
     request_job_uploads,
     request_upload,
 )
-from tests.sql.producer import Sent, count_rows, message_of, swept
+from tests.sql.producer import Sent, artifacts_of, count_rows, message_of, swept
 from tests.sql.steps import Statements, insert, job_row, run_row
 
 pytestmark = pytest.mark.processes
 
-CONFIG, INPUT = ArtifactKind.JOB_CONFIG, ArtifactKind.JOB_INPUT
+CONFIG = ArtifactKind.JOB_CONFIG
 LOGS, RUN_CONFIG = ArtifactKind.RUN_LOGS, ArtifactKind.RUN_CONFIG
 
 
@@ -37,11 +36,6 @@ def begins_with_the_time(request_id: UUID) -> bool:
     seconds = (request_id.int >> 80) / 1000
     is_ordered = (request_id.version, request_id.variant) == (7, RFC_4122)
     return is_ordered and abs(seconds - time.time()) < 60
-
-
-def artifacts_of(transfers: list[Transfer]) -> list[tuple[ArtifactKind, int, int | None]]:
-    named = [transfer.artifact for transfer in transfers]
-    return [(each.kind, each.job_id, each.run_id) for each in named]
 
 
 @pytest.fixture

@@ -17,7 +17,15 @@ from artifact_pipeline.worker.sql.transfers.requests import (
     request_upload,
     request_uploads,
 )
-from tests.sql.producer import Sent, count_rows, message_of, producing_to, sent_to, swept
+from tests.sql.producer import (
+    Sent,
+    artifacts_of,
+    count_rows,
+    message_of,
+    producing_to,
+    sent_to,
+    swept,
+)
 from tests.sql.steps import HOUR, UPLOAD, Statements
 
 pytestmark = pytest.mark.processes
@@ -28,11 +36,6 @@ MANY = [
     *((CONFIG, job_id, None) for job_id in range(50, 0, -1)),
     *((LOGS, 12, run_id) for run_id in range(1, 51)),
 ]
-
-
-def artifacts_of(transfers: list[Transfer]) -> list[tuple[ArtifactKind, int, int | None]]:
-    named = [transfer.artifact for transfer in transfers]
-    return [(each.kind, each.job_id, each.run_id) for each in named]
 
 
 @pytest.fixture
