@@ -2,8 +2,8 @@
 
 A *partial file* has every byte at its offset already. Behind them, until it is finished, are the
 identity of the object and a mark for each range: the SHA-256 of what was written there, or zeros.
-So the one file is all that the next attempt needs. Nothing is flushed before the end: a mark that
-outlives the bytes in a crash does not match them, and the range is fetched again.
+So the one file is all that the next attempt needs. Nothing is waited for before the end: a mark
+that outlives the bytes in a crash does not match them, and the range is fetched again.
 """
 
 import errno
@@ -32,6 +32,7 @@ from artifact_pipeline.worker.workspace.naming import (
     rename_without_replacing,
     sync_directory,
 )
+from artifact_pipeline.worker.workspace.writeback import start_writeback
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _NO_MARK = bytes(_DIGEST_BYTES)
@@ -128,6 +129,10 @@ class PartialFile:
     def mark(self, number: int, digest: bytes) -> None:
         with writing(self.artifact, kept=self.partial_name):
             _write(self.file, digest, self.layout.mark(number))
+        if self.layout.ranges > 1:
+            # Otherwise nearly all of a large file would still be to write when `finish` flushes it.
+            size = self.layout.range_size
+            start_writeback(self.file, number * size, size)
 
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         at, stop = start, self.layout.source.size if stop is None else stop
