@@ -2,8 +2,8 @@
 
 A *partial file* has every byte at its offset already. Behind them, until it is finished, are the
 identity of the object and a mark for each range: the SHA-256 of what was written there, or zeros.
-So the one file is all that the next attempt needs. Nothing is waited for before the end: a mark
-that outlives the bytes in a crash does not match them, and the range is fetched again.
+So the one file is all that the next attempt needs. Nothing is flushed before the end: a mark that
+outlives the bytes in a crash does not match them, and the range is fetched again.
 """
 
 import errno
@@ -128,11 +128,16 @@ class PartialFile:
 
     def mark(self, number: int, digest: bytes) -> None:
         with writing(self.artifact, kept=self.partial_name):
+            # Before the mark: bytes that the kernel has failed to write must not have one.
+            self._start_writeback(number)
             _write(self.file, digest, self.layout.mark(number))
+
+    def _start_writeback(self, number: int) -> None:
+        """Leave `finish` little to flush. A file of one range is flushed right after."""
         if self.layout.ranges > 1:
-            # Otherwise nearly all of a large file would still be to write when `finish` flushes it.
-            size = self.layout.range_size
-            start_writeback(self.file, number * size, size)
+            at = number * self.layout.range_size
+            stop = min(at + self.layout.range_size, self.layout.source.size)
+            start_writeback(self.file, at, stop - at)
 
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         at, stop = start, self.layout.source.size if stop is None else stop
