@@ -1,6 +1,5 @@
 """File systems that lack something: hard links, names, sizes."""
 
-import ctypes
 import errno
 import os
 import stat
@@ -24,6 +23,7 @@ from artifact_pipeline.worker.workspace.partial_file import writing
 from artifact_pipeline.worker.workspace.target import Target
 from artifact_pipeline.worker.workspace.workspace import Workspace
 from tests.contract.target_contract import CONTENT, PARTIAL, RANGE, THERE, fetch, missing
+from tests.workspace.c_functions import failing_with
 from tests.workspace.extract_steps import INTO, extract, files, names, pack, tree
 from tests.workspace.identity_steps import marked
 from tests.workspace.trees import LOGS
@@ -36,14 +36,6 @@ def refusing(number: int) -> Any:
     return refuse
 
 
-def renameat2_answers(number: int) -> Any:
-    def answer(*_: object) -> int:
-        ctypes.set_errno(number)
-        return -1
-
-    return answer
-
-
 @pytest.fixture(params=["renameat2", "no such function", "not for this file system"])
 def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hard links are refused, as by exFAT; also where renameat2 is of no use."""
@@ -51,7 +43,7 @@ def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     if request.param == "no such function":
         monkeypatch.setattr(naming, "_renameat2", None)
     if request.param == "not for this file system":
-        monkeypatch.setattr(naming, "_renameat2", renameat2_answers(errno.EINVAL))
+        monkeypatch.setattr(naming, "_renameat2", failing_with(errno.EINVAL))
 
 
 @pytest.mark.usefixtures("no_links")

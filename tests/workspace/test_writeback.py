@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
 
 import pytest
 
@@ -21,6 +20,7 @@ from artifact_pipeline.domain.ports.workspace import IPartialFile
 from artifact_pipeline.worker.workspace import writeback
 from artifact_pipeline.worker.workspace.target import Target
 from tests.contract.target_contract import PARTIAL, THERE
+from tests.workspace.c_functions import failing_with
 
 RANGE = 2**20
 SIZE = 3 * RANGE - 1
@@ -112,14 +112,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     return asked
 
 
-def answering(number: int) -> Callable[..., int]:
-    def sync_file_range(*_: Any) -> int:
-        ctypes.set_errno(number)
-        return -1
-
-    return sync_file_range
-
-
 class TestAMarkedRange:
     def test_is_written_to_the_disk_while_others_still_come(self, download: Download) -> None:
         # Given a range in the page cache alone
@@ -169,7 +161,7 @@ class TestWhatTheKernelAnswers:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         # Given a disk that fails, and a kernel that may not say so again
-        monkeypatch.setattr(writeback, "_sync_file_range", answering(number))
+        monkeypatch.setattr(writeback, "_sync_file_range", failing_with(number))
         with target.partial(SOURCE, RANGE) as file:
             # When a range is marked
             with pytest.raises(error):
@@ -183,7 +175,7 @@ class TestWhatTheKernelAnswers:
         self, number: int, target: Target, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # Given a kernel, a sandbox or a file system without the call, or without memory for it
-        monkeypatch.setattr(writeback, "_sync_file_range", answering(number))
+        monkeypatch.setattr(writeback, "_sync_file_range", failing_with(number))
         with target.partial(SOURCE, RANGE) as file:
             # When a range is marked
             mark(file, 1)

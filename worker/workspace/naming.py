@@ -1,11 +1,11 @@
 """Naming a finished file without replacing another, on any file system."""
 
-import ctypes
 import errno
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+
+from artifact_pipeline.worker.workspace.c_library import c_function, raise_failure
 
 # FAT and exFAT have no hard links, and some NFS and CIFS servers refuse them.
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -68,9 +68,7 @@ def _rename_without_link(old: Place, new: Place, *, reserves: bool) -> None:
         target = new.directory, os.fsencode(new.name)
         if _renameat2(*source, *target, _RENAME_NOREPLACE) == 0:
             return
-        number = ctypes.get_errno()
-        if number not in _NO_FLAG:
-            raise OSError(number, os.strerror(number))
+        raise_failure(_NO_FLAG)
     if reserves:
         _replace_placeholder(old, new)
     else:
@@ -94,12 +92,4 @@ def _replace_placeholder(old: Place, new: Place) -> None:
         raise
 
 
-def _found_renameat2() -> Callable[..., int] | None:
-    """Return the C library's function; Python has none."""
-    function: Callable[..., int] | None = getattr(
-        ctypes.CDLL(None, use_errno=True), "renameat2", None
-    )
-    return function
-
-
-_renameat2 = _found_renameat2()
+_renameat2 = c_function("renameat2")

@@ -2,8 +2,8 @@
 
 import ctypes
 import errno
-import os
-from collections.abc import Callable
+
+from artifact_pipeline.worker.workspace.c_library import c_function, raise_failure
 
 _SYNC_FILE_RANGE_WRITE = 2
 _LEFT_DIRTY = {
@@ -35,18 +35,9 @@ def start_writeback(file: int, at: int, size: int) -> None:
     # https://man7.org/linux/man-pages/man2/sync_file_range.2.html
     if _sync_file_range is None or not _sync_file_range(file, at, size, _SYNC_FILE_RANGE_WRITE):
         return
-    number = ctypes.get_errno()
-    if number not in _LEFT_DIRTY:
-        raise OSError(number, os.strerror(number))
+    raise_failure(_LEFT_DIRTY)
 
 
-def _found_sync_file_range() -> Callable[..., int] | None:
-    """Return the C library's function, which Python lacks; None if the system is not Linux."""
-    library = ctypes.CDLL(None, use_errno=True)
-    function = getattr(library, "sync_file_range", None)
-    if function is not None:
-        function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
-    return function
-
-
-_sync_file_range = _found_sync_file_range()
+_sync_file_range = c_function(
+    "sync_file_range", ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint
+)
