@@ -60,7 +60,7 @@ with warnings.catch_warnings(record=True) as seen:
     from domain.errors import PipelineError
     from worker.sql.transfers import SqlTransfers
 import artifact_pipeline
-import artifact_pipeline.worker.sql.transfers.statements
+import artifact_pipeline.worker.sql.transfers.state_values
 assert artifact_pipeline.PipelineError is PipelineError
 assert artifact_pipeline.SqlTransfers is SqlTransfers
 print(json.dumps([quiet, sorted(set(told) & set(moved))]))

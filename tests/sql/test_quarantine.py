@@ -14,9 +14,9 @@ from artifact_pipeline.domain.model.transfers import TransferState
 from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import make_engine
 from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.insertion import request_transfer
 from artifact_pipeline.worker.sql.transfers.quarantine import SqlQuarantine
 from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
-from artifact_pipeline.worker.sql.transfers.statements import request_transfer
 from tests.contract.quarantine_contract import ALL, OTHER_JOB, artifacts, give_up
 from tests.contract.transfer_steps import CONFIG, HOUR, RESULTS, UPLOAD, latest
 from tests.sql.steps import sessions_waiting_for_a_lock

@@ -33,7 +33,7 @@ from artifact_pipeline.worker.sql.tables import (
     WorkspaceRow,
 )
 from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
-from artifact_pipeline.worker.sql.transfers.statements import failed
+from artifact_pipeline.worker.sql.transfers.state_values import failed
 
 _PAGE = 500
 

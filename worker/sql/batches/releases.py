@@ -20,7 +20,7 @@ from artifact_pipeline.worker.sql.engine import autocommit, insert_into, transac
 from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import IS_ACTIVE, BatchRow, MemberRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
-from artifact_pipeline.worker.sql.transfers.statements import first_values
+from artifact_pipeline.worker.sql.transfers.insertion import first_values
 
 _OF_MEMBER = (
     *(MemberRow.job_id, MemberRow.run_id, MemberRow.kind, MemberRow.direction),

@@ -48,7 +48,7 @@ from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import autocommit, transaction
 from artifact_pipeline.worker.sql.tables import BatchRow, MemberRow, TransferRow
 from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
-from artifact_pipeline.worker.sql.transfers.statements import NO_LEASE
+from artifact_pipeline.worker.sql.transfers.state_values import NO_LEASE
 
 _PAGE = 1_000
 _TABLE = BatchRow.__table__

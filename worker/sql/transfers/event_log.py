@@ -32,7 +32,7 @@ from artifact_pipeline.worker.sql.engine import Bind, autocommit, insert_into, t
 from artifact_pipeline.worker.sql.tables import ARTIFACT_RUN, ArtifactRow, BatchRow, EventRow
 from artifact_pipeline.worker.sql.tables import TransferRow as Transfers
 from artifact_pipeline.worker.sql.transfers.held import held_by, refuse_void, write
-from artifact_pipeline.worker.sql.transfers.statements import done
+from artifact_pipeline.worker.sql.transfers.state_values import done
 
 ENDED = (
     *(Transfers.id, Transfers.job_id, Transfers.run_id, Transfers.kind, Transfers.direction),

@@ -27,7 +27,7 @@ from artifact_pipeline.worker.sql.engine import insert_into
 from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.platform_tables import RunRow
 from artifact_pipeline.worker.sql.tables import TransferRow
-from artifact_pipeline.worker.sql.transfers.statements import first_values
+from artifact_pipeline.worker.sql.transfers.insertion import first_values
 
 
 class new_id(FunctionElement[str]):  # noqa: N801 - reads as the SQL function it is

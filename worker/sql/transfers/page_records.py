@@ -46,7 +46,7 @@ from artifact_pipeline.worker.sql.transfers.page_values import (
     arrays_of,
     parameter_of,
 )
-from artifact_pipeline.worker.sql.transfers.statements import ended_well
+from artifact_pipeline.worker.sql.transfers.state_values import ended_well
 
 _ZERO: ColumnElement[int] = literal_column("0")
 _ONE: ColumnElement[int] = literal_column("1")

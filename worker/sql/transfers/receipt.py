@@ -17,7 +17,7 @@ from artifact_pipeline.worker.sql.engine import (
 )
 from artifact_pipeline.worker.sql.errors import is_lock_timeout
 from artifact_pipeline.worker.sql.tables import TransferRow
-from artifact_pipeline.worker.sql.transfers.statements import first_values
+from artifact_pipeline.worker.sql.transfers.insertion import first_values
 
 logger = logging.getLogger(__name__)
 

@@ -39,6 +39,7 @@ from artifact_pipeline.worker.sql.transfers.due_pages import (
 )
 from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
 from artifact_pipeline.worker.sql.transfers.held import write
+from artifact_pipeline.worker.sql.transfers.insertion import request_transfer
 from artifact_pipeline.worker.sql.transfers.predicates import (
     in_order,
     is_active,
@@ -47,11 +48,10 @@ from artifact_pipeline.worker.sql.transfers.predicates import (
 )
 from artifact_pipeline.worker.sql.transfers.records import record_stored
 from artifact_pipeline.worker.sql.transfers.requested import SqlRequestedTransfers
-from artifact_pipeline.worker.sql.transfers.statements import (
+from artifact_pipeline.worker.sql.transfers.state_values import (
     NO_LEASE,
     failed,
     released_values,
-    request_transfer,
     waiting,
 )
 

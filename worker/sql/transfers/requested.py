@@ -13,13 +13,13 @@ from artifact_pipeline.worker.sql.clock import read_clock, utc_now
 from artifact_pipeline.worker.sql.engine import Bind, autocommit, transaction
 from artifact_pipeline.worker.sql.mapping import as_transfer
 from artifact_pipeline.worker.sql.tables import TransferRow
+from artifact_pipeline.worker.sql.transfers.insertion import request_transfer
 from artifact_pipeline.worker.sql.transfers.predicates import (
     is_active,
     is_active_of,
     is_postponed,
     of_artifact,
 )
-from artifact_pipeline.worker.sql.transfers.statements import request_transfer
 
 _TABLE = TransferRow.__table__
 

@@ -30,13 +30,13 @@ from artifact_pipeline.worker.sql.connections.sessions import synchronous_sessio
 from artifact_pipeline.worker.sql.engine import session_connection
 from artifact_pipeline.worker.sql.errors import translated_errors
 from artifact_pipeline.worker.sql.transfers.after_commit import send_after_commit
-from artifact_pipeline.worker.sql.transfers.job_requests import JobRequest
-from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
-from artifact_pipeline.worker.sql.transfers.statements import (
+from artifact_pipeline.worker.sql.transfers.insertion import (
     Asked,
     request_transfer,
     request_transfers,
 )
+from artifact_pipeline.worker.sql.transfers.job_requests import JobRequest
+from artifact_pipeline.worker.sql.transfers.repository import SqlTransfers
 
 
 def request_upload(  # noqa: PLR0913 - what, for whom, and how its message leaves

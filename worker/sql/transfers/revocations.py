@@ -11,7 +11,7 @@ from artifact_pipeline.worker.sql.clock import utc_now
 from artifact_pipeline.worker.sql.engine import closed_before_fork
 from artifact_pipeline.worker.sql.tables import TransferRow
 from artifact_pipeline.worker.sql.transfers.event_log import NO_EVENTS, EventLog
-from artifact_pipeline.worker.sql.transfers.statements import failed
+from artifact_pipeline.worker.sql.transfers.state_values import failed
 
 ACTIVE = frozenset(state for state in TransferState if state.is_active)
 WAITING = ACTIVE - {TransferState.RUNNING}

@@ -28,7 +28,7 @@ from artifact_pipeline.worker.sql.transfers.page_claims import (
 from artifact_pipeline.worker.sql.transfers.page_records import record_page
 from artifact_pipeline.worker.sql.transfers.predicates import in_order
 from artifact_pipeline.worker.sql.transfers.records import record_stored
-from artifact_pipeline.worker.sql.transfers.statements import released_values
+from artifact_pipeline.worker.sql.transfers.state_values import released_values
 
 _REFUSED = (LeaseLostError, PermanentError, DataError, IntegrityError, UnicodeError)
 """What one upload can meet that says nothing about the others."""
